@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "bincode")]
+mod bincode2;
+mod buffer;
+mod compression;
+mod envelope;
+mod error;
+mod fields;
+#[cfg(feature = "bincode")]
+mod guard;
+mod header;
+#[cfg(feature = "json")]
+mod json;
+mod limits;
+mod msgpack;
+mod problem;
+mod schema;
+mod serializers;
+
+pub use compression::Compression;
+pub use envelope::{FORMAT_VERSION, Opened, lease, open, seal};
+pub use error::{Action, OpenError};
+pub use header::Header;
+pub use limits::Limits;
+pub use schema::fingerprint;
+pub use serializers::{decode, encode, encode_erased};

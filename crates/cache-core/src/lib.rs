@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod error;
+mod feed;
+mod forward;
+mod hash;
+mod key;
+mod local;
+mod observer;
+mod options;
+mod problems;
+mod store;
+mod ttl;
+mod value;
+mod version;
+
+pub use clock::{Clock, Moment, Sleep, SystemClock, Timer};
+pub use error::{BoxError, Error, ErrorKind};
+pub use feed::{FeedSink, MAX_TAG_LEN, Mark, check_tag};
+pub use hash::{Seed, random_u64};
+pub use key::{Key, MAX_KEY_LEN, MAX_NAMESPACE_LEN, Namespace, check_key, redact};
+pub use local::{Fill, FillToken, Filled, LocalEntry, LocalTier, LocalUsage, Meta};
+pub use observer::{Event, LoadResult, Observer, ReadResult, Tier};
+pub use options::{LoadOptions, MAX_TAGS, SetOptions, StaleMode};
+pub use problems::Problems;
+pub use store::{
+    Capability, Claim, Feed, LinkId, LinkState, LinkStatus, Marks, Page, PutIf, Read, RemoveIf, Store,
+    Stored, Written,
+};
+pub use ttl::Ttl;
+pub use value::{Cacheable, Encoded, Format, Value};
+pub use version::{Stamp, Version, VersionSource};

@@ -1,0 +1,145 @@
+//! The settings of a cache.
+
+use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Clock, Error, Problems, SystemClock, Ttl};
+
+use crate::cache::{MemoryCache, Settings};
+use crate::engine::Engine;
+use crate::entry::Entry;
+use crate::hasher::KeyHasher;
+use crate::limits;
+
+const DEFAULT_MAX_ENTRIES: usize = 1000;
+const DEFAULT_TTL: Duration = Duration::from_secs(3600);
+const DEFAULT_MAX_WEIGHT: u64 = 100 << 20;
+/// What table and ghost keep of an entry beside its slot, in bytes: an index and its tag at the usual load, and two
+/// fingerprints.
+const INDEX_WEIGHT: u64 = 16;
+
+pub(crate) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
+
+/// Settings of a [`MemoryCache`]; each has a default. Made by [`MemoryCache::builder`].
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct MemoryCacheBuilder<K, V> {
+    max_entries: usize,
+    max_weight: Option<u64>,
+    weigher: Option<Weigher<K, V>>,
+    default_ttl: Duration,
+    clock: Option<Arc<dyn Clock>>,
+    hasher: KeyHasher,
+    shards: Option<usize>,
+    types: PhantomData<fn(K) -> V>,
+}
+
+impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
+    pub(crate) fn new() -> Self {
+        Self {
+            max_entries: DEFAULT_MAX_ENTRIES,
+            max_weight: None,
+            weigher: None,
+            default_ttl: DEFAULT_TTL,
+            clock: None,
+            hasher: KeyHasher::random(),
+            shards: None,
+            types: PhantomData,
+        }
+    }
+
+    /// Most entries, 1 to [`MAX_ENTRIES`](crate::MAX_ENTRIES); 1000 by default.
+    pub fn max_entries(mut self, max_entries: usize) -> Self {
+        self.max_entries = max_entries;
+        self
+    }
+
+    /// Most weight, in the weigher's unit (bytes), at least 1.
+    ///
+    /// By default 100 MiB or, if that is more, what `max_entries` entries weigh without what they point to.
+    pub fn max_weight(mut self, max_weight: u64) -> Self {
+        self.max_weight = Some(max_weight);
+        self
+    }
+
+    /// Tells the weight of an entry in bytes: an estimate of all the memory it takes. Called once an insert, with no
+    /// lock held; use saturating sums.
+    ///
+    /// By default an entry weighs what it takes in the map itself. That leaves out the heap that keys and values point
+    /// to, so give a weigher where they are not all alike.
+    pub fn weigher(mut self, weigher: impl Fn(&K, &V) -> u64 + Send + Sync + 'static) -> Self {
+        self.weigher = Some(Box::new(weigher));
+        self
+    }
+
+    /// The TTL of entries that are inserted without one, 1 ms to 365 days; one hour by default.
+    pub fn default_ttl(mut self, default_ttl: Duration) -> Self {
+        self.default_ttl = default_ttl;
+        self
+    }
+
+    /// Where the time comes from; the system's clock by default.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Hashes keys from this start value, so that a test sees the same evictions again. Random by default, so that
+    /// nobody can aim keys at one place.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.hasher = KeyHasher::fixed(seed);
+        self
+    }
+
+    /// Divides the entries among this many locks, a power of two. By default one for each 1000 entries and at most
+    /// four for each core.
+    ///
+    /// Each shard has its own share of `max_entries`, so a cache of several starts to evict a little before it is full.
+    pub fn shards(mut self, shards: usize) -> Self {
+        self.shards = Some(shards);
+        self
+    }
+
+    /// Makes the cache.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Validation`](cache_core::ErrorKind::Validation) that lists every setting that is out of range.
+    pub fn build(self) -> Result<MemoryCache<K, V>, Error> {
+        let own_weight = size_of::<Entry<K, V>>() as u64 + INDEX_WEIGHT;
+        let max_weight = self
+            .max_weight
+            .unwrap_or_else(|| DEFAULT_MAX_WEIGHT.max(own_weight.saturating_mul(self.max_entries as u64)));
+        let mut problems = Problems::default();
+        limits::check(self.max_entries, max_weight, &mut problems);
+        let default_ttl = problems.take(Ttl::new(self.default_ttl)).unwrap_or(Ttl::MAX);
+        if let Some(shards) = self.shards {
+            problems.check(shards.is_power_of_two() && shards <= self.max_entries, || {
+                format!("shards: {shards} given, a power of two up to max_entries allowed")
+            });
+        }
+        problems.validation()?;
+        let shards = self.shards.unwrap_or_else(|| limits::shards(self.max_entries));
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let settings = Settings {
+            coarse_error: clock.coarse_error(),
+            clock,
+            default_ttl,
+            weigher: self.weigher.unwrap_or_else(|| Box::new(move |_, _| own_weight)),
+            hasher: self.hasher,
+        };
+        Ok(MemoryCache::from_parts(Engine::new(self.max_entries, max_weight, shards), settings))
+    }
+}
+
+impl<K, V> fmt::Debug for MemoryCacheBuilder<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryCacheBuilder")
+            .field("max_entries", &self.max_entries)
+            .field("max_weight", &self.max_weight)
+            .field("default_ttl", &self.default_ttl)
+            .field("shards", &self.shards)
+            .finish_non_exhaustive()
+    }
+}

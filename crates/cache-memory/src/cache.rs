@@ -1,0 +1,281 @@
+//! The map as its users see it.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Clock, Error, ErrorKind, Fill, FillToken, Filled, Moment, Ttl};
+
+use crate::builder::{MemoryCacheBuilder, Weigher};
+use crate::engine::Engine;
+use crate::hash::Hashed;
+use crate::hasher::KeyHasher;
+use crate::options::EntryOptions;
+use crate::shard::New;
+use crate::stats::MemoryStats;
+
+/// A bounded, concurrent map whose entries have a TTL and a weight.
+///
+/// It never holds more entries or more weight than it was made for, and never serves an entry whose time is over.
+/// When it is full, S3-FIFO decides what goes. Share it by reference or in an [`Arc`]; every method takes `&self`, is
+/// quick, and does no I/O. Locks are held for the time of one look-up, never while a value or key of yours is dropped.
+///
+/// A panic in your code (`Hash`, `Eq`, `Clone`, `Drop`, the weigher, a closure) passes through and leaves the map whole.
+pub struct MemoryCache<K, V> {
+    engine: Engine<K, V>,
+    settings: Settings<K, V>,
+}
+
+pub(crate) struct Settings<K, V> {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) coarse_error: Duration,
+    pub(crate) default_ttl: Ttl,
+    pub(crate) weigher: Weigher<K, V>,
+    pub(crate) hasher: KeyHasher,
+}
+
+impl<K: Hash + Eq, V> MemoryCache<K, V> {
+    /// A cache of at most this many entries, with a default TTL of one hour and otherwise the defaults of the
+    /// [builder](MemoryCache::builder).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Validation`] unless it is 1 to [`MAX_ENTRIES`](crate::MAX_ENTRIES).
+    pub fn new(max_entries: usize) -> Result<Self, Error> {
+        Self::builder().max_entries(max_entries).build()
+    }
+
+    /// Settings for a cache.
+    pub fn builder() -> MemoryCacheBuilder<K, V> {
+        MemoryCacheBuilder::new()
+    }
+
+    pub(crate) fn from_parts(engine: Engine<K, V>, settings: Settings<K, V>) -> Self {
+        Self { engine, settings }
+    }
+
+    /// A clone of the key's value, if it is held and its time is not over. Make `V` an [`Arc`] where cloning is dear:
+    /// `clone` runs under the lock of the key's shard.
+    #[inline]
+    pub fn get<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+        V: Clone,
+    {
+        self.get_with(key, V::clone)
+    }
+
+    /// What `read` makes of the key's value, if it is held and its time is not over.
+    ///
+    /// `read` runs under the lock of the key's shard: keep it short. It must not call this cache; that would wait for
+    /// ever.
+    #[inline]
+    pub fn get_with<Q, R>(&self, key: &Q, read: impl FnOnce(&V) -> R) -> Option<R>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let alive = self.alive();
+        self.engine.read(self.hash(key), |held| held.borrow() == key, alive, |value| Some(read(value)))
+    }
+
+    /// Whether the key is held and its time is not over. Not counted as a read.
+    pub fn contains<Q>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.ttl(key).is_some()
+    }
+
+    /// How much longer the key will be served, if it is held. Not counted as a read.
+    pub fn ttl<Q>(&self, key: &Q) -> Option<Duration>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let expires = self.engine.expiry(self.hash(key), |held| held.borrow() == key)?;
+        let left = expires.since(self.settings.clock.now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Holds `value` under `key`, in place of an older value. `options` is a TTL as a `Duration`, `()` for the
+    /// defaults, or [`EntryOptions`].
+    ///
+    /// Overwriting takes no other entry's place, unless the new value is heavier and the weight does not allow it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Validation`] for a TTL below 1 ms or above 365 days; nothing has changed then.
+    /// [`ErrorKind::TooLarge`] if the entry is heavier than the whole cache may be; the key's older value is gone then,
+    /// because it is no longer what the caller wants to be read.
+    pub fn insert(&self, key: K, value: V, options: impl Into<EntryOptions>) -> Result<(), Error> {
+        self.put(key, value, options.into(), Fill::Write).map(|_| ())
+    }
+
+    /// Holds `value`, which was read or computed after `token` was taken, unless the key was written or removed
+    /// meanwhile. Returns whether it is held.
+    ///
+    /// Use it wherever a value comes from elsewhere, so that a slow load cannot bring back what was removed while it
+    /// ran:
+    ///
+    /// ```
+    /// # use cache_memory::MemoryCache;
+    /// let cache: MemoryCache<u32, String> = MemoryCache::new(100)?;
+    /// let token = cache.token(&7);
+    /// let loaded = String::from("as the database had it");
+    /// cache.remove(&7); // somebody changed it in the meantime
+    /// assert!(!cache.fill(7, loaded, (), token)?);
+    /// assert_eq!(cache.get(&7), None);
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`insert`](MemoryCache::insert).
+    pub fn fill(
+        &self,
+        key: K,
+        value: V,
+        options: impl Into<EntryOptions>,
+        token: FillToken,
+    ) -> Result<bool, Error> {
+        self.put(key, value, options.into(), Fill::Load(token)).map(|filled| filled == Filled::Stored)
+    }
+
+    /// A token for [`fill`](MemoryCache::fill). Take it before the value is asked for.
+    ///
+    /// Keys share tokens in groups, so a fill can be refused because of another key, but is never accepted wrongly.
+    pub fn token<Q>(&self, key: &Q) -> FillToken
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        self.engine.token(self.hash(key))
+    }
+
+    /// Removes the key and hands out its value, unless its time was over. Fences older tokens in any case.
+    pub fn remove<Q>(&self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let removed = self.engine.remove(self.hash(key), |held| held.borrow() == key)?;
+        (!removed.node.is_dead(self.settings.clock.now())).then_some(removed.value)
+    }
+
+    /// Removes all entries and gives their memory back before it returns. Fences all older tokens.
+    pub fn clear(&self) {
+        self.engine.clear();
+    }
+
+    /// Makes all entries and all older tokens void at once, in O(1); the memory is given back by later inserts.
+    pub fn retire(&self) {
+        self.engine.retire();
+    }
+
+    /// Shows every live entry to `visit`, in no order. It sees clones and runs with no lock held, so it may call this
+    /// cache. What changes meanwhile may be seen or not; an entry that stays is seen once.
+    pub fn for_each(&self, mut visit: impl FnMut(&K, &V))
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let now = self.settings.clock.now();
+        self.engine.walk(
+            |entry| (!entry.node.is_dead(now)).then(|| (entry.key.clone(), entry.value.clone())),
+            |_, (key, value)| visit(&key, &value),
+        );
+    }
+
+    /// Removes every live entry for which `keep` says no; one that is overwritten meanwhile stays. `keep` sees clones
+    /// and runs with no lock held, so it may call this cache.
+    pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool)
+    where
+        K: Clone,
+        V: Clone,
+    {
+        let now = self.settings.clock.now();
+        self.engine.walk(
+            |entry| (!entry.node.is_dead(now)).then(|| (entry.key.clone(), entry.value.clone())),
+            |place, (key, value)| {
+                if !keep(&key, &value) {
+                    drop(self.engine.remove_seen(self.hash(&key), &place));
+                }
+            },
+        );
+    }
+
+    /// Entries held, those among them whose time is over and which no insert has swept away yet.
+    pub fn len(&self) -> usize {
+        self.engine.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Weight held, in bytes, with that of retired entries whose memory was not given back yet.
+    pub fn weight(&self) -> u64 {
+        self.engine.budget().used()
+    }
+
+    /// Most entries allowed.
+    pub fn capacity(&self) -> usize {
+        self.engine.max_entries()
+    }
+
+    /// What was counted since the start, and what is held.
+    pub fn stats(&self) -> MemoryStats {
+        let counters = self.engine.counters();
+        MemoryStats {
+            hits: counters.hits,
+            misses: counters.misses,
+            evicted: counters.evicted,
+            expired: counters.expired,
+            entries: self.engine.len() as u64,
+            max_entries: self.engine.max_entries() as u64,
+            weight: self.engine.budget().used(),
+            max_weight: self.engine.budget().max(),
+        }
+    }
+
+    fn put(&self, key: K, value: V, options: EntryOptions, fill: Fill) -> Result<Filled, Error> {
+        let ttl = options.ttl.map_or(Ok(self.settings.default_ttl), Ttl::new)?;
+        let weight = options.weight.unwrap_or_else(|| (self.settings.weigher)(&key, &value));
+        let hash = self.hash(&key);
+        let now = self.settings.clock.now();
+        let new = New { key, value, expires: now + ttl.as_duration(), weight };
+        match self.engine.insert(hash, new, fill, now) {
+            Filled::TooLarge => Err(too_large(weight, self.engine.budget().max())),
+            filled => Ok(filled),
+        }
+    }
+
+    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> Hashed {
+        self.settings.hasher.hash(key)
+    }
+
+    /// Judges an expiry by the coarse clock, and asks the exact one only where the coarse one may be wrong.
+    #[inline]
+    fn alive(&self) -> impl FnOnce(Moment) -> bool {
+        let latest = self.settings.clock.coarse() + self.settings.coarse_error;
+        move |expires| latest < expires || self.settings.clock.now() < expires
+    }
+}
+
+#[cold]
+fn too_large(weight: u64, max: u64) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("the entry weighs {weight}, the cache may hold {max} altogether; it is not kept, nor what was there"),
+    )
+    .in_operation("insert")
+}
+
+impl<K: Hash + Eq, V> fmt::Debug for MemoryCache<K, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryCache").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,233 @@
+//! Random calls, held against a plain map.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod support;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Clock, FillToken, Moment};
+use cache_memory::{EntryOptions, MemoryCache, MemoryStats};
+use proptest::prelude::*;
+use support::TestClock;
+
+const KEYS: u32 = 24;
+const TOKENS: usize = 4;
+
+#[derive(Clone, Debug)]
+enum Call {
+    Insert { key: u32, weight: u64, ttl: u64 },
+    Fill { token: usize, weight: u64, ttl: u64 },
+    Token { key: u32, slot: usize },
+    Get(u32),
+    Remove(u32),
+    Advance(u64),
+    RetainMultiplesOf(u64),
+    Retire,
+    Clear,
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let (key, weight, ttl) = (0..KEYS, 0..12u64, 1..40u64);
+    prop_oneof![
+        12 => (key.clone(), weight.clone(), ttl.clone()).prop_map(|(key, weight, ttl)| Call::Insert { key, weight, ttl }),
+        4 => (0..TOKENS, weight, ttl).prop_map(|(token, weight, ttl)| Call::Fill { token, weight, ttl }),
+        4 => (key.clone(), 0..TOKENS).prop_map(|(key, slot)| Call::Token { key, slot }),
+        8 => key.clone().prop_map(Call::Get),
+        3 => key.prop_map(Call::Remove),
+        3 => (1..20u64).prop_map(Call::Advance),
+        1 => (1..4u64).prop_map(Call::RetainMultiplesOf),
+        1 => Just(Call::Retire),
+        1 => Just(Call::Clear),
+    ]
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    value: u64,
+    weight: u64,
+    expires: Moment,
+}
+
+#[derive(Clone, Copy)]
+struct Token {
+    key: u32,
+    token: FillToken,
+    /// The token must not hold any more.
+    fenced: bool,
+    /// Something happened that may have voided it by chance.
+    disturbed: bool,
+}
+
+struct Test {
+    cache: MemoryCache<u32, u64>,
+    clock: Arc<TestClock>,
+    shards: usize,
+    /// What may be held, by all that the calls said. What the cache evicted is taken out after each call.
+    model: HashMap<u32, Held>,
+    tokens: [Option<Token>; TOKENS],
+    writes: u64,
+}
+
+impl Test {
+    fn new(max_entries: usize, max_weight: u64, shards: usize) -> Self {
+        let clock = TestClock::new();
+        let cache = MemoryCache::builder()
+            .max_entries(max_entries)
+            .max_weight(max_weight)
+            .shards(shards)
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        Self { cache, clock, shards, model: HashMap::new(), tokens: [None; TOKENS], writes: 0 }
+    }
+
+    fn run(&mut self, call: &Call) {
+        let before = self.cache.stats();
+        let may_evict = match *call {
+            Call::Insert { key, weight, ttl } => self.insert(key, weight, ttl, &before),
+            Call::Fill { token, weight, ttl } => self.fill(token, weight, ttl, &before),
+            Call::Token { key, slot } => {
+                let token = self.cache.token(&key);
+                self.tokens[slot] = Some(Token { key, token, fenced: false, disturbed: false });
+                false
+            }
+            Call::Get(key) => {
+                assert_eq!(self.cache.get(&key), self.live(key).map(|held| held.value));
+                false
+            }
+            Call::Remove(key) => {
+                assert_eq!(self.cache.remove(&key), self.live(key).map(|held| held.value));
+                self.model.remove(&key);
+                self.fence(key);
+                false
+            }
+            Call::Advance(millis) => {
+                self.clock.advance(Duration::from_millis(millis));
+                false
+            }
+            Call::RetainMultiplesOf(n) => {
+                self.cache.retain(|_, value| value % n == 0);
+                for key in 0..KEYS {
+                    if self.live(key).is_some_and(|held| held.value % n != 0) {
+                        self.model.remove(&key);
+                        self.fence(key);
+                    }
+                }
+                false
+            }
+            Call::Retire | Call::Clear => {
+                if matches!(call, Call::Retire) {
+                    self.cache.retire();
+                } else {
+                    self.cache.clear();
+                }
+                self.model.clear();
+                self.tokens.iter_mut().flatten().for_each(|token| token.fenced = true);
+                assert_eq!(self.cache.len(), 0);
+                false
+            }
+        };
+        self.compare(&before, may_evict);
+    }
+
+    /// Returns whether the cache may evict.
+    fn insert(&mut self, key: u32, weight: u64, ttl: u64, before: &MemoryStats) -> bool {
+        self.writes += 1;
+        let ttl = Duration::from_millis(ttl);
+        let stored = self.cache.insert(key, self.writes, EntryOptions::ttl(ttl).weight(weight)).is_ok();
+        assert_eq!(stored, weight <= before.max_weight);
+        self.fence(key);
+        self.stored(key, weight, ttl, stored, before)
+    }
+
+    fn fill(&mut self, slot: usize, weight: u64, ttl: u64, before: &MemoryStats) -> bool {
+        let Some(token) = self.tokens[slot] else { return false };
+        self.writes += 1;
+        let ttl = Duration::from_millis(ttl);
+        let options = EntryOptions::ttl(ttl).weight(weight);
+        match self.cache.fill(token.key, self.writes, options, token.token) {
+            Ok(false) => {
+                assert!(token.fenced || token.disturbed, "a fill was refused although nothing happened");
+                false
+            }
+            result => {
+                assert!(!token.fenced, "a fill came in although the key was changed since its token");
+                self.fence(token.key);
+                self.stored(token.key, weight, ttl, result.is_ok(), before)
+            }
+        }
+    }
+
+    fn stored(&mut self, key: u32, weight: u64, ttl: Duration, stored: bool, before: &MemoryStats) -> bool {
+        // An entry whose time is over may have been swept, and then this is a new one.
+        let old = self.live(key);
+        self.model.remove(&key);
+        if !stored {
+            return false;
+        }
+        let held = Held { value: self.writes, weight, expires: self.clock.now() + ttl };
+        self.model.insert(key, held);
+        let full = before.entries == before.max_entries || self.shards > 1;
+        let new = old.is_none();
+        (new && full) || before.weight + weight - old.map_or(0, |old| old.weight) > before.max_weight
+    }
+
+    fn fence(&mut self, key: u32) {
+        for token in self.tokens.iter_mut().flatten() {
+            token.disturbed = true;
+            token.fenced |= token.key == key;
+        }
+    }
+
+    fn live(&self, key: u32) -> Option<Held> {
+        self.model.get(&key).copied().filter(|held| held.expires > self.clock.now())
+    }
+
+    fn compare(&mut self, before: &MemoryStats, may_evict: bool) {
+        let mut seen = HashMap::new();
+        self.cache.for_each(|&key, &value| {
+            assert!(seen.insert(key, value).is_none());
+        });
+        for key in 0..KEYS {
+            let expected = self.live(key);
+            let left = self.cache.ttl(&key);
+            assert_eq!(left.is_some(), seen.contains_key(&key));
+            if let Some(left) = left {
+                let expected = expected.expect("what is held was put there and its time is not over");
+                assert_eq!(seen[&key], expected.value);
+                assert_eq!(left, expected.expires.since(self.clock.now()));
+            }
+        }
+        let now = self.clock.now();
+        let lost =
+            self.model.iter().filter(|(key, held)| held.expires > now && !seen.contains_key(key)).count();
+        let after = self.cache.stats();
+        assert_eq!(lost as u64, after.evicted - before.evicted, "all that is missing was evicted");
+        assert!(lost == 0 || may_evict, "{lost} entries were evicted without need");
+        self.model.retain(|key, held| held.expires <= now || seen.contains_key(key));
+        assert!(after.entries <= after.max_entries && after.weight <= after.max_weight);
+        let live: u64 = self.model.values().filter(|held| held.expires > now).map(|held| held.weight).sum();
+        assert!(after.weight >= live);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_cache_behaves_like_a_plain_map_that_forgets_only_what_it_must(
+        max_entries in 1..20usize,
+        max_weight in prop_oneof![Just(10u64), Just(60), Just(1000)],
+        shards in prop_oneof![3 => Just(1usize), 1 => Just(2), 1 => Just(4)],
+        calls in prop::collection::vec(call(), 1..150),
+    ) {
+        let mut test = Test::new(max_entries.max(shards), max_weight, shards);
+        for call in &calls {
+            test.run(call);
+        }
+        test.cache.clear();
+        assert_eq!((test.cache.weight(), test.cache.len()), (0, 0));
+    }
+}

@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod clock;
+pub mod conformance;
+mod feed_log;
+mod recorder;
+mod reference;
+mod sweep;
+mod wait;
+
+pub use clock::FakeClock;
+pub use feed_log::{FeedEvent, FeedLog};
+pub use recorder::{Recorded, Recorder};
+pub use reference::{Gate, Op, ReferenceBuilder, ReferenceServer, ReferenceStore};
+pub use sweep::{SweepError, sweep};
+pub use wait::{NotInTime, eventually, settle};

@@ -1,0 +1,159 @@
+//! Many keys in one call.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cache_core::{Error, Key, ReadResult, SetOptions, Store, check_key};
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use crate::cache::Cache;
+use crate::data::Data;
+use crate::engine::Engine;
+use crate::find::Found;
+use crate::receipt::Status;
+
+/// What became of a write of many keys: those that failed, each with its error. The others are done.
+#[derive(Clone, Default)]
+#[must_use = "keys may have failed"]
+pub struct BatchReport {
+    /// The failed keys as they were given, in that order.
+    pub failed: Vec<(String, Error)>,
+}
+
+impl fmt::Debug for BatchReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Each error names its key, redacted.
+        f.debug_list().entries(self.failed.iter().map(|(_, error)| error)).finish()
+    }
+}
+
+impl BatchReport {
+    /// # Errors
+    /// The first key's error, if any failed.
+    pub fn into_result(self) -> Result<(), Error> {
+        self.failed.into_iter().next().map_or(Ok(()), |(_, error)| Err(error))
+    }
+
+    fn of(keys: impl Iterator<Item = String>, results: Vec<Result<(), Error>>) -> Self {
+        let failed = keys.zip(results).filter_map(|(key, result)| Some((key, result.err()?))).collect();
+        Self { failed }
+    }
+}
+
+impl Cache {
+    /// The fresh values of many keys, in their order, `None` for a miss. What tier 1 lacks is asked of the store in one
+    /// round trip.
+    ///
+    /// # Errors
+    /// As [`Cache::get`]; a bad key fails the call before anything is read.
+    pub async fn get_many<T: Data>(
+        &self,
+        keys: &[impl AsRef<str> + Sync],
+    ) -> Result<Vec<Option<Arc<T>>>, Error> {
+        let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+        Box::pin(self.engine.get_many(&keys)).await
+    }
+
+    /// Stores many values with the same options, as concurrent [`Cache::set`]s, which share the store's round trips.
+    ///
+    /// # Errors
+    /// Options, keys and values are checked first: if any is bad nothing is stored. What fails later is in the report.
+    pub async fn set_many<T: Serialize + Sync>(
+        &self,
+        items: &[(impl AsRef<str> + Sync, T)],
+        options: impl Into<SetOptions> + Send,
+    ) -> Result<BatchReport, Error> {
+        let options = options.into();
+        let mut prepared = Vec::with_capacity(items.len());
+        for (key, value) in items {
+            prepared.push(self.engine.prepare(key.as_ref(), value, &options)?);
+        }
+        let writes = items
+            .iter()
+            .zip(prepared)
+            .map(|((key, _), (encoded, keep))| self.engine.write(key.as_ref(), encoded, keep));
+        let results = Box::pin(join_all(writes)).await;
+        Ok(BatchReport::of(items.iter().map(|(key, _)| key.as_ref().to_owned()), results))
+    }
+
+    /// Removes many keys, as concurrent [`Cache::delete`]s.
+    ///
+    /// # Errors
+    /// A bad key fails the call before anything is removed. What fails later is in the report.
+    pub async fn delete_many(&self, keys: &[impl AsRef<str> + Sync]) -> Result<BatchReport, Error> {
+        self.engine.check_open()?;
+        for key in keys {
+            check_key(key.as_ref())?;
+        }
+        let results = Box::pin(join_all(keys.iter().map(|key| self.engine.delete(key.as_ref())))).await;
+        Ok(BatchReport::of(keys.iter().map(|key| key.as_ref().to_owned()), results))
+    }
+}
+
+impl Engine {
+    async fn get_many<T: Data>(&self, keys: &[&str]) -> Result<Vec<Option<Arc<T>>>, Error> {
+        self.check_open()?;
+        let found = self.find_many(keys).await?;
+        let mut values = Vec::with_capacity(keys.len());
+        for (&key, mut found) in keys.iter().zip(found) {
+            self.may_degrade(&found)?;
+            let hash = self.seed.hash(key);
+            let value = self.fresh_as(hash, key, &mut found);
+            let tier = found.entry.as_ref().filter(|_| value.is_some()).map(|(_, tier)| *tier);
+            let result = if value.is_some() { ReadResult::Hit } else { ReadResult::Miss };
+            self.count_read(hash, key, tier, result);
+            values.push(value);
+        }
+        Ok(values)
+    }
+
+    /// What both tiers hold of these keys, in their order.
+    pub(crate) async fn find_many(&self, keys: &[&str]) -> Result<Vec<Found>, Error> {
+        for key in keys {
+            check_key(key)?;
+        }
+        let mut found: Vec<Option<Found>> =
+            keys.iter().map(|key| self.find_local(self.seed.hash(key), key)).collect();
+        if let Some(store) = &self.store {
+            let missing: Vec<usize> = found
+                .iter()
+                .enumerate()
+                .filter(|(_, found)| found.as_ref().is_none_or(|found| found.status != Status::Fresh))
+                .map(|(at, _)| at)
+                .collect();
+            let full =
+                missing.iter().map(|&at| self.namespace.key(keys[at])).collect::<Result<Vec<_>, _>>()?;
+            for (at, stored) in missing.into_iter().zip(self.fetch_many(&**store, &full).await) {
+                let stale = found[at].take();
+                found[at] = Some(match (stored.error.clone(), stale) {
+                    (Some(error), Some(stale)) => Found { error: Some(error), ..stale },
+                    _ => stored,
+                });
+            }
+        }
+        let absent = || Found::nothing(Status::Absent, crate::find::Seen::Nothing);
+        Ok(found.into_iter().map(|found| found.unwrap_or_else(absent)).collect())
+    }
+
+    async fn fetch_many(&self, store: &dyn Store, keys: &[Key]) -> Vec<Found> {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let hashes: Vec<u64> = keys.iter().map(|key| self.seed.hash(key.user())).collect();
+        let tokens: Vec<_> = hashes.iter().map(|&hash| self.local.token(hash)).collect();
+        let sent_at = self.timer.now();
+        let answers = match self.timed("get_many", async { Ok(store.get_many(keys).await) }).await {
+            Ok(answers) => answers,
+            Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let mut found = Vec::with_capacity(keys.len());
+        for (i, answer) in answers.into_iter().enumerate() {
+            found.push(match answer {
+                Ok(read) => self.admit(store, &keys[i], hashes[i], read, tokens[i], sent_at).await,
+                Err(error) => Found::failed(self.store_failed(error.in_operation("get_many"))),
+            });
+        }
+        found
+    }
+}

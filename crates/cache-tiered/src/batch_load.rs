@@ -1,0 +1,268 @@
+//! `get_many_or_load`: one loader call for all keys that nobody has and nobody is loading.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use cache_core::{BoxError, Error, ErrorKind, LoadOptions, Moment, SetOptions, StaleMode, Value, check_key};
+use futures_util::future::join_all;
+
+use crate::cache::Cache;
+use crate::claim::{Asked, Attempt, Permit};
+use crate::data::Data;
+use crate::decide::Plan;
+use crate::engine::Engine;
+use crate::find::{Found, Seen};
+use crate::flight::{Joined, Lead, Seat};
+use crate::load::{Planned, Waited, spawn};
+use crate::load_task::{Load, LoadOutcome};
+use crate::loader::{Loaded, Said};
+use crate::reentry::Frame;
+
+/// A batch loader whose types are forgotten.
+type ErasedBatchLoader = Box<
+    dyn FnOnce(Vec<String>) -> Pin<Box<dyn Future<Output = Loaded<HashMap<String, Value>>> + Send>> + Send,
+>;
+
+impl Cache {
+    /// The values of many keys, in their order. What neither tier has is asked of `loader` in one call, which gets those
+    /// keys and answers with what it found; `None` means that it found nothing for a key.
+    ///
+    /// Keys that somebody is loading already are waited for. Otherwise as [`Cache::get_or_load`]; a key whose load
+    /// failed a moment ago fails the call. Across processes a key that another process is loading is loaded here too,
+    /// and then kept in tier 1 only, so that two batches never wait for one another.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_load`]. An error of the loader fails the call; keys that were cached meanwhile stay so.
+    pub async fn get_many_or_load<T, F, Fut, E>(
+        &self,
+        keys: &[impl AsRef<str> + Sync],
+        options: impl Into<LoadOptions> + Send,
+        loader: F,
+    ) -> Result<Vec<Option<Arc<T>>>, Error>
+    where
+        T: Data,
+        F: FnOnce(Vec<String>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<HashMap<String, T>, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
+        for key in &keys {
+            check_key(key)?;
+        }
+        let options = options.into();
+        options.validate()?;
+        let loader: ErasedBatchLoader = Box::new(move |missing| {
+            Box::pin(async move {
+                let values = loader(missing).await.map_err(Into::into)?;
+                Ok(values.into_iter().map(|(key, value)| (key, Value::typed(Arc::new(value)))).collect())
+            })
+        });
+        Box::pin(self.engine.get_many_or_load(&keys, options, loader)).await
+    }
+}
+
+/// What is known of a key so far.
+enum Part<T> {
+    Known(Result<Option<Arc<T>>, Error>),
+    /// The batch loads it.
+    Led(Seat<LoadOutcome>),
+    /// Somebody else loads it.
+    Joined(Seat<LoadOutcome>),
+}
+
+/// A load had been invalidated before this call asked: look again.
+struct Outdated;
+
+impl<T> Part<T> {
+    /// Makes the key a member of the batch if the load that it waits for began before the marks stood at `as_of`.
+    fn lead_instead_if_older(
+        &mut self,
+        engine: &Engine,
+        key: &str,
+        as_of: u64,
+        deadline: Moment,
+        members: &mut Vec<Member>,
+    ) {
+        if let Self::Joined(seat) = self
+            && seat.marks() < as_of
+            && members.iter().all(|member| *member.key != *key)
+        {
+            let hash = engine.seed.hash(key);
+            let lead = engine.loads.alone(hash, key, deadline);
+            *self = Self::Led(lead.seat());
+            members.push(Member { lead, hash, key: key.into(), seen: Seen::Nothing });
+        }
+    }
+}
+
+impl Engine {
+    async fn get_many_or_load<T: Data>(
+        self: &Arc<Self>,
+        keys: &[&str],
+        options: LoadOptions,
+        loader: ErasedBatchLoader,
+    ) -> Result<Vec<Option<Arc<T>>>, Error> {
+        self.check_open()?;
+        self.check_tags(!options.entry.tags.is_empty())?;
+        let deadline = self.load_deadline(options.load_timeout);
+        let mut loader = Some(loader);
+        let mut first = true;
+        loop {
+            let as_of = self.marks.newest();
+            let found = self.find_many(keys).await?;
+            let mut members = Vec::new();
+            let mut parts = Vec::with_capacity(keys.len());
+            for (&key, found) in keys.iter().zip(found) {
+                parts.push(self.part_of::<T>(key, found, options.stale, deadline, first, &mut members));
+            }
+            first = false;
+            if !members.is_empty() {
+                // The loader runs anyway, so it also loads what a load that began too early may not bring.
+                for (&key, part) in keys.iter().zip(&mut parts) {
+                    part.lead_instead_if_older(self, key, as_of, deadline, &mut members);
+                }
+                let Some(loader) = loader.take() else {
+                    return Err(Error::new(ErrorKind::Internal, "a batch's loader was wanted twice"));
+                };
+                let options = options.clone();
+                spawn(BatchTask { engine: Arc::clone(self), members, options, loader, deadline }.run())?;
+            }
+            let waits = keys.iter().zip(parts).map(|(&key, part)| async move {
+                match part {
+                    Part::Known(value) => Ok(value),
+                    Part::Led(seat) => self.wait_for_part(&seat, key, 0).await,
+                    Part::Joined(seat) => self.wait_for_part(&seat, key, as_of).await,
+                }
+            });
+            let answers: Result<Vec<_>, Outdated> = join_all(waits).await.into_iter().collect();
+            if let Ok(answers) = answers {
+                return answers.into_iter().collect();
+            }
+        }
+    }
+
+    /// Answers a key from what was found, or joins its load, or makes it a member of the batch.
+    fn part_of<T: Data>(
+        &self,
+        key: &str,
+        found: Found,
+        stale: StaleMode,
+        deadline: Moment,
+        first: bool,
+        members: &mut Vec<Member>,
+    ) -> Part<T> {
+        let hash = self.seed.hash(key);
+        let Planned { found, value, plan, failure } = self.plan::<T>(hash, key, found, stale, first);
+        let serve = match (plan, failure) {
+            (Plan::Serve | Plan::ServeStale, _) => return Part::Known(Ok(value)),
+            (Plan::Refuse, Some(failure)) => return Part::Known(Err(failure)),
+            (Plan::ServeStaleAndLoad, _) => value,
+            _ => None,
+        };
+        let part = match self.join_load(hash, key, deadline, &found) {
+            Ok(Joined::Wait(seat)) => Part::Joined(seat),
+            Ok(Joined::Lead(lead)) => {
+                let seat = lead.seat();
+                members.push(Member { lead, hash, key: key.into(), seen: found.seen });
+                Part::Led(seat)
+            }
+            Err(error) => Part::Known(Err(error)),
+        };
+        serve.map_or(part, |value| Part::Known(Ok(Some(value))))
+    }
+
+    async fn wait_for_part<T: Data>(
+        &self,
+        seat: &Seat<LoadOutcome>,
+        key: &str,
+        as_of: u64,
+    ) -> Result<Result<Option<Arc<T>>, Error>, Outdated> {
+        let hash = self.seed.hash(key);
+        Ok(match self.wait(seat, hash, key, as_of).await {
+            Waited::Value(value) => Ok(Some(value)),
+            Waited::OtherType(error) => Err(error),
+            Waited::Failed(error) => self.stale_or(hash, key, error).await.map(Some),
+            Waited::NotFound => Ok(None),
+            Waited::Again => return Err(Outdated),
+        })
+    }
+}
+
+/// A key whose load is the batch's to make.
+struct Member {
+    lead: Lead<LoadOutcome>,
+    hash: u64,
+    key: Box<str>,
+    seen: Seen,
+}
+
+struct BatchTask {
+    engine: Arc<Engine>,
+    members: Vec<Member>,
+    options: LoadOptions,
+    loader: ErasedBatchLoader,
+    deadline: Moment,
+}
+
+impl BatchTask {
+    async fn run(self) {
+        let Self { engine, members, options, loader, deadline } = self;
+        let began = engine.timer.now();
+        let claims = members.into_iter().map(|member| engine.claim_member(member, began));
+        let mut loads: Vec<Load> = join_all(claims).await.into_iter().flatten().collect();
+        if loads.is_empty() {
+            return;
+        }
+        // Sampled before the loader looks at anything, so that whatever is invalidated from now on voids the values.
+        let known = engine.marks.newest();
+        let stamp = engine.stamp().await.ok();
+        loads.iter_mut().for_each(|load| (load.stamp, load.known) = (stamp, known));
+        engine.counters.loads.one();
+        let missing = loads.iter().map(|load| String::from(&*load.key)).collect();
+        let frame = Frame::new(engine.id, loads.iter().map(|load| &*load.key));
+        let leases: Vec<_> =
+            loads.iter().filter_map(|load| Some((&*load.key, load.permit.lease()?))).collect();
+        let loaded = engine.watch(deadline, &leases, frame.enter(loader(missing))).await;
+        let mut values = loaded;
+        let ends = loads.into_iter().map(|load| {
+            let outcome =
+                values.as_mut().map(|values| values.remove(&*load.key)).map_err(|error| error.clone());
+            engine.finish_member(load, outcome, options.entry.clone())
+        });
+        join_all(ends.collect::<Vec<_>>()).await;
+    }
+}
+
+impl Engine {
+    /// Asks for the right to load a member's key, without waiting for others: a batch that holds some keys and waits for
+    /// more could wait for a batch that waits for it.
+    async fn claim_member(&self, member: Member, began: Moment) -> Option<Load> {
+        let Member { lead, hash, key, seen } = member;
+        let permit = match self.try_claim(hash, &key, seen).await {
+            Ok(Attempt::Done(Asked::Load(permit))) => permit,
+            Ok(Attempt::Held(_)) => Permit::Beside,
+            Ok(Attempt::Done(Asked::Answered(entry))) => {
+                lead.answer(LoadOutcome::Loaded(entry));
+                return None;
+            }
+            Err(error) => {
+                self.load_failed(&lead, &key, error, began);
+                return None;
+            }
+        };
+        Some(Load { lead, hash, key, permit, stamp: None, known: 0, began })
+    }
+
+    async fn finish_member(&self, load: Load, outcome: Result<Option<Value>, Error>, options: SetOptions) {
+        match outcome {
+            Ok(Some(value)) => return self.finish(load, value, Said { options, store: true }).await,
+            Ok(None) => {
+                load.lead.answer(LoadOutcome::NotFound);
+            }
+            Err(error) => self.load_failed(&load.lead, &load.key, error.for_key(&load.key), load.began),
+        }
+        self.release(&load.key, &load.permit).await;
+    }
+}

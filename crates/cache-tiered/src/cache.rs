@@ -1,0 +1,65 @@
+//! The handle that applications hold.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cache_core::Namespace;
+
+use crate::builder::CacheBuilder;
+use crate::engine::Engine;
+use crate::settings::Settings;
+use crate::stats::Stats;
+
+/// A two-tier cache: typed values in this process's memory, in front of a store that others share.
+///
+/// Cheap to clone; all clones are one cache. Types are chosen call by call. Its methods are in groups: reads
+/// ([`get`](Cache::get), [`get_with_receipt`](Cache::get_with_receipt), [`exists`](Cache::exists), [`ttl`](Cache::ttl)),
+/// writes ([`set`](Cache::set), [`delete`](Cache::delete), [`expire`](Cache::expire)), loads
+/// ([`get_or_load`](Cache::get_or_load)), many at once ([`get_many`](Cache::get_many), [`set_many`](Cache::set_many),
+/// [`get_many_or_load`](Cache::get_many_or_load)), and invalidation of many
+/// ([`invalidate_tag`](Cache::invalidate_tag), [`clear`](Cache::clear)).
+#[derive(Clone)]
+pub struct Cache {
+    pub(crate) engine: Arc<Engine>,
+}
+
+impl Cache {
+    /// Starts to build a cache for this namespace.
+    pub fn builder(namespace: Namespace) -> CacheBuilder {
+        CacheBuilder::new(namespace)
+    }
+
+    /// The namespace that sets this cache's keys apart in a shared store.
+    pub fn namespace(&self) -> &Namespace {
+        &self.engine.namespace
+    }
+
+    /// The policy that the cache was built with.
+    pub fn settings(&self) -> &Settings {
+        &self.engine.settings
+    }
+
+    /// What the cache did so far and holds now.
+    #[doc(alias = "get_cache_stats")]
+    pub fn stats(&self) -> Stats {
+        let engine = &self.engine;
+        let (reads, loads) = (engine.reads.len(), engine.loads.len());
+        Stats::of(engine.namespace.as_str(), &engine.counters, engine.local.usage(), reads, loads)
+    }
+
+    /// Ends the cache: every entry of tier 1 is void (its memory is let go with the last clone), and every later call of any clone is an error of the kind
+    /// [`Closed`](cache_core::ErrorKind::Closed). What is in the store stays. Dropping all clones needs no `close`.
+    pub fn close(&self) {
+        self.engine.close();
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("namespace", &self.engine.namespace)
+            .field("local", &self.engine.local)
+            .field("store", &self.engine.store)
+            .finish_non_exhaustive()
+    }
+}

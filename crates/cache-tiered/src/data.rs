@@ -1,0 +1,45 @@
+//! From cached values to the caller's type and back.
+
+use std::sync::Arc;
+
+use cache_core::{Cacheable, Encoded, Error, Format, Value};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What can be cached: owned data that serde can write and read. Implemented for every type that qualifies.
+///
+/// Hits share one value behind an `Arc`, so a caller cannot change what is cached. A type with interior mutability (a
+/// `Mutex`, an atomic) takes that protection away: do not cache one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be cached",
+    label = "not owned data that serde can write and read",
+    note = "derive `Serialize` and `Deserialize`, and own what is inside: `String`, not `&str`"
+)]
+pub trait Data: Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
+
+/// A value as `T`, and whether it had to be decoded from the entry's own bytes, so that the entry may keep it typed.
+pub(crate) struct As<T> {
+    pub(crate) value: Arc<T>,
+    pub(crate) decoded: bool,
+}
+
+/// The value as `T`: the same `Arc` if it is held as `T`, else by decoding, if need be after encoding what is held.
+pub(crate) fn read_as<T: Data>(value: Value, limit: usize) -> Result<As<T>, Error> {
+    match value.downcast::<T>() {
+        Ok(value) => Ok(As { value, decoded: false }),
+        Err(Value::Encoded(encoded)) => {
+            Ok(As { value: Arc::new(cache_codec::decode(&encoded)?), decoded: true })
+        }
+        Err(Value::Typed(other)) => {
+            let encoded = encode_typed(&*other, Format::Msgpack, limit)?;
+            Ok(As { value: Arc::new(cache_codec::decode(&encoded)?), decoded: false })
+        }
+    }
+}
+
+/// The serialised form of a typed value.
+pub(crate) fn encode_typed(value: &dyn Cacheable, format: Format, limit: usize) -> Result<Encoded, Error> {
+    Ok(Encoded { format, bytes: cache_codec::encode_erased(format, value, limit)? })
+}

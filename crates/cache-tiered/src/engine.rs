@@ -1,0 +1,286 @@
+//! The engine behind every clone of one `Cache`: the two tiers, the flights, the marks, and what the feed reports.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cache_core::{
+    Error, ErrorKind, Event, Feed, FeedSink, LinkId, LocalTier, Mark, Moment, Namespace, Observer, Seed,
+    SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
+};
+
+use crate::counters::Counters;
+use crate::data;
+use crate::find::Found;
+use crate::flight::Flights;
+use crate::load_task::LoadOutcome;
+use crate::marks::{Learned, MarkTable};
+use crate::negative::Negative;
+use crate::receipt::Coherence;
+use crate::settings::Settings;
+use crate::writing::Writing;
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    /// Tells this cache from others inside one task.
+    pub(crate) id: u64,
+    pub(crate) namespace: Namespace,
+    pub(crate) settings: Settings,
+    pub(crate) local: Arc<dyn LocalTier>,
+    pub(crate) store: Option<Arc<dyn Store>>,
+    pub(crate) timer: Arc<dyn Timer>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) seed: Seed,
+    pub(crate) versions: VersionSource,
+    pub(crate) marks: MarkTable,
+    pub(crate) reads: Flights<Found>,
+    pub(crate) loads: Flights<LoadOutcome>,
+    pub(crate) negative: Negative,
+    pub(crate) counters: Counters,
+    pub(crate) writing: Writing,
+    /// How far the coarse clock may lag.
+    pub(crate) coarse_error: Duration,
+    closed: AtomicBool,
+}
+
+/// How an entry is to be kept, with every default filled in.
+#[derive(Clone, Debug)]
+pub(crate) struct Keep {
+    pub(crate) fresh: Ttl,
+    pub(crate) total: Ttl,
+    pub(crate) tags: Option<Arc<[Box<str>]>>,
+}
+
+impl Engine {
+    pub(crate) fn new(
+        namespace: Namespace,
+        settings: Settings,
+        local: Arc<dyn LocalTier>,
+        store: Option<Arc<dyn Store>>,
+        timer: Arc<dyn Timer>,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Arc<Self> {
+        let marks = if store.is_some() { MarkTable::follower() } else { MarkTable::authority() };
+        let engine = Arc::new(Self {
+            id: cache_core::random_u64(),
+            negative: Negative::new(settings.negative_window),
+            namespace,
+            settings,
+            local,
+            store,
+            observer,
+            seed: Seed::random(),
+            versions: VersionSource::new(),
+            marks,
+            reads: Flights::new(),
+            loads: Flights::new(),
+            counters: Counters::default(),
+            writing: Writing::new(),
+            coarse_error: timer.coarse_error(),
+            timer,
+            closed: AtomicBool::new(false),
+        });
+        if let Some(store) = &engine.store {
+            let sink: Arc<dyn FeedSink> = engine.clone();
+            store.subscribe(&engine.namespace, Arc::downgrade(&sink));
+        }
+        engine
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Closed`] once the cache is closed.
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Closed, "the cache was closed"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.void_all();
+    }
+
+    /// Fills in the defaults of these options, which were validated.
+    pub(crate) fn keep(&self, options: &SetOptions) -> Keep {
+        let fresh = options.fresh_for.map_or(self.settings.default_ttl, Ttl::clamped);
+        let stale = options.stale_for.unwrap_or(self.settings.stale_for);
+        let tags: Option<Arc<[Box<str>]>> = if options.tags.is_empty() {
+            None
+        } else {
+            Some(options.tags.iter().map(|tag| tag.as_str().into()).collect())
+        };
+        Keep { fresh, total: fresh.plus(stale), tags }
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if tags were given and the store has no marks: a tag that cannot be invalidated
+    /// would be a promise that is not kept.
+    pub(crate) fn check_tags(&self, tagged: bool) -> Result<(), Error> {
+        match &self.store {
+            Some(store) if tagged && !store.capability().marks => Err(Error::new(
+                ErrorKind::Unsupported,
+                format!(
+                    "the store `{}` has no marks, so tags cannot be invalidated",
+                    store.capability().name
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nobody joins a read or a load of this key that is under way, and nothing that they bring is kept.
+    pub(crate) fn fence(&self, hash: u64, key: &str) {
+        self.reads.fence(hash, key);
+        self.loads.fence(hash, key);
+    }
+
+    /// The key's value is void as of now, in this process.
+    pub(crate) fn void(&self, hash: u64, key: &str) {
+        self.fence(hash, key);
+        self.local.remove(hash, key);
+    }
+
+    /// Everything is void as of now, in this process.
+    pub(crate) fn void_all(&self) {
+        self.local.retire();
+        self.reads.fence_all();
+        self.loads.fence_all();
+        self.negative.clear_all();
+    }
+
+    /// Whether marks exist here: always without a store, else if the store keeps them.
+    pub(crate) fn has_marks(&self) -> bool {
+        self.store.as_ref().is_none_or(|store| store.capability().marks)
+    }
+
+    /// The feed that the store is able to give, or `None` if there is nobody else.
+    pub(crate) fn shared_feed(&self) -> Option<Feed> {
+        self.store.as_ref().map(|store| store.capability()).filter(|it| it.shared).map(|it| it.feed)
+    }
+
+    pub(crate) fn coherence(&self) -> Coherence {
+        Coherence::of(self.shared_feed())
+    }
+
+    /// Whether tier 1 may keep a copy, given that the store will or will not announce later changes of it.
+    pub(crate) fn may_copy(&self, tracked: bool) -> bool {
+        // Without any feed copies live by their TTL, which is what such a store is used for.
+        let announced = tracked || self.shared_feed().is_none_or(|feed| feed == Feed::None);
+        announced && self.check_open().is_ok()
+    }
+
+    /// The position that a load which starts now gets.
+    pub(crate) async fn stamp(&self) -> Result<Stamp, Error> {
+        let Some(store) = self.store.as_ref().filter(|_| self.has_marks()) else {
+            return Ok(self.marks.stamp().unwrap_or_default());
+        };
+        let announced = store.capability().feed != Feed::None;
+        if let Some(stamp) = self.marks.stamp().filter(|_| announced) {
+            return Ok(stamp);
+        }
+        let asked = [Mark::Clear];
+        let marks = self.timed("read_marks", store.read_marks(&self.namespace, &asked)).await?;
+        self.learn_all(marks.now, &asked, &marks.seqs);
+        Ok(marks.now)
+    }
+
+    pub(crate) fn learn_all(&self, now: Stamp, marks: &[Mark], seqs: &[u64]) {
+        if !self.marks.learn_all(now, marks, seqs) {
+            self.void_all();
+        }
+    }
+
+    /// Runs a call of the store within its time bound, and counts its failure.
+    pub(crate) async fn timed<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let bound = self.settings.store_timeout;
+        let result = tokio::select! {
+            biased;
+            result = call => result,
+            () = self.timer.sleep_until(self.timer.now() + bound) => Err(Error::new(
+                ErrorKind::Timeout,
+                format!("the store did not answer within {bound:?}"),
+            )),
+        };
+        result.map_err(|error| self.store_failed(error.in_operation(operation)))
+    }
+
+    /// Counts and reports a failed call of the store.
+    pub(crate) fn store_failed(&self, error: Error) -> Error {
+        self.counters.store_errors.one();
+        self.tell(|| Event::Degraded { operation: error.operation().unwrap_or("store"), error: &error });
+        error
+    }
+
+    pub(crate) fn tell<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        if let Some(observer) = &self.observer {
+            observer.event(&event());
+        }
+    }
+
+    /// The weight of an entry in tier 1, in bytes.
+    pub(crate) fn weight(key: &str, encoded_len: usize) -> u64 {
+        /// Entry, `Arc`, table slot and allocator slack, roughly.
+        const OVERHEAD: usize = 160;
+        (OVERHEAD + key.len() + encoded_len) as u64
+    }
+
+    pub(crate) fn value_limit(&self) -> usize {
+        self.settings.limits.value
+    }
+
+    /// A held value as `T`; an entry that had to be decoded keeps what came of it.
+    pub(crate) fn read_as<T: data::Data>(
+        &self,
+        hash: u64,
+        key: &str,
+        entry: cache_core::LocalEntry,
+    ) -> Result<Arc<T>, Error> {
+        let read = data::read_as::<T>(entry.value, self.settings.limits.decoded)
+            .inspect_err(|_| self.refused(key, "wrong_type", &self.counters.refused_type))?;
+        if read.decoded {
+            let typed = cache_core::Value::typed(Arc::clone(&read.value));
+            self.local.replace_value(hash, key, &entry.meta.version, typed);
+        }
+        Ok(read.value)
+    }
+
+    pub(crate) fn refused(&self, key: &str, reason: &'static str, count: &crate::counters::Count) {
+        count.one();
+        self.tell(|| Event::Refused { key, reason });
+    }
+
+    /// How long a load that starts now may take.
+    pub(crate) fn load_deadline(&self, timeout: Option<Duration>) -> Moment {
+        self.timer.now() + timeout.unwrap_or(self.settings.load_timeout)
+    }
+}
+
+impl FeedSink for Engine {
+    fn invalidate(&self, key: &[u8]) {
+        if let Some(user) = self.namespace.strip(key) {
+            self.void(self.seed.hash(user), user);
+        }
+    }
+
+    fn retire_all(&self, _link: LinkId) {
+        self.marks.forget();
+        self.void_all();
+    }
+
+    fn mark(&self, mark: &Mark, at: Stamp) {
+        // A late mark names entries that may have been vouched for; looking for them here would take too long.
+        if self.marks.learn(mark, at) != Learned::InOrder || *mark == Mark::Clear {
+            self.void_all();
+        }
+    }
+
+    fn alive(&self, _link: LinkId, _sent_at: Moment) {
+        // Which link is alive is the store's to say, by `link_state`.
+    }
+}

@@ -1,0 +1,280 @@
+//! Looks a key up in both tiers and says how what it found stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_codec::{Action, OpenError, Opened};
+use cache_core::{
+    Error, Feed, Fill, FillToken, Key, LocalEntry, Mark, Meta, Moment, Read, RemoveIf, Stamp, Store, Stored,
+    Tier, Value, Version,
+};
+
+use crate::decide::{self, Freshness};
+use crate::engine::Engine;
+use crate::flight::{Ending, Joined};
+use crate::marks::Soundness;
+use crate::receipt::{Coherence, Receipt, Status};
+
+/// What a look-up brought. The entry, if there is one, is fresh or stale, and sound.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) entry: Option<(LocalEntry, Tier)>,
+    pub(crate) status: Status,
+    pub(crate) seen: Seen,
+    /// Why the store could not be asked.
+    pub(crate) error: Option<Error>,
+}
+
+/// What tier 2 holds under the key, as far as a later write must know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Nothing, or nobody looked.
+    Nothing,
+    /// A value of this version that may still be served stale.
+    Stale(Version),
+    /// A value of this version that nobody can use.
+    Useless(Version),
+    /// Something that is not ours to replace.
+    Foreign,
+}
+
+impl Found {
+    pub(crate) fn nothing(status: Status, seen: Seen) -> Self {
+        Self { entry: None, status, seen, error: None }
+    }
+
+    pub(crate) fn local(entry: LocalEntry, freshness: Freshness) -> Self {
+        let status = if freshness == Freshness::Fresh { Status::Fresh } else { Status::Stale };
+        Self { entry: Some((entry, Tier::Local)), status, seen: Seen::Nothing, error: None }
+    }
+
+    pub(crate) fn failed(error: Error) -> Self {
+        Self { error: Some(error), ..Self::nothing(Status::StoreUnavailable, Seen::Nothing) }
+    }
+
+    /// How its entry stands.
+    pub(crate) fn freshness(&self) -> Option<Freshness> {
+        match self.status {
+            Status::Fresh => Some(Freshness::Fresh),
+            Status::Stale if self.entry.is_some() => Some(Freshness::Stale),
+            _ => None,
+        }
+    }
+}
+
+impl Engine {
+    /// What both tiers hold. Tier 1 answers if it is fresh; else the store is asked, once for all who ask at a time.
+    pub(crate) async fn find(&self, hash: u64, key: &str) -> Found {
+        let local = self.find_local(hash, key);
+        let Some(store) = &self.store else {
+            return local.unwrap_or_else(|| Found::nothing(Status::Absent, Seen::Nothing));
+        };
+        if let Some(fresh) = local.as_ref().filter(|found| found.status == Status::Fresh) {
+            return fresh.clone();
+        }
+        let found = self.find_stored(&**store, hash, key).await;
+        match (found.error, local) {
+            // The store knows better what is stale, but only if it says something.
+            (Some(error), Some(stale)) => Found { error: Some(error), ..stale },
+            (error, _) => Found { error, ..found },
+        }
+    }
+
+    /// What tier 1 holds, if it is sound.
+    pub(crate) fn find_local(&self, hash: u64, key: &str) -> Option<Found> {
+        let now = self.timer.now();
+        let entry = self.local.get(hash, key, now)?;
+        match self.judge(&entry.meta) {
+            Soundness::Sound(marks) if entry.meta.tags.is_some() => {
+                self.local.vouch(hash, key, &entry.meta.version, marks);
+            }
+            Soundness::Sound(_) => {}
+            Soundness::Void => {
+                return Some(Found::nothing(Status::Invalidated, Seen::Nothing))
+                    .filter(|_| self.store.is_none());
+            }
+            Soundness::Unknown => return None,
+        }
+        let freshness = decide::freshness(&entry.meta, now);
+        (freshness != Freshness::Dead).then(|| Found::local(entry, freshness))
+    }
+
+    /// Whether a mark voids an entry, as far as this process knows.
+    pub(crate) fn judge(&self, meta: &Meta) -> Soundness {
+        let tags = meta.tags.as_deref();
+        if !self.has_marks() {
+            Soundness::Sound(0)
+        } else if meta.local_only {
+            self.marks.judge_local(meta.stamp.seq, tags)
+        } else {
+            self.marks.judge(meta.stamp, tags)
+        }
+    }
+
+    async fn find_stored(&self, store: &dyn Store, hash: u64, key: &str) -> Found {
+        loop {
+            match self.reads.join(hash, key, self.timer.now() + self.settings.store_timeout, 0) {
+                Joined::Lead(lead) => {
+                    let found = self.fetch(store, hash, key).await;
+                    lead.answer(found.clone());
+                    return found;
+                }
+                Joined::Wait(seat) => tokio::select! {
+                    biased;
+                    ending = seat.wait() => {
+                        match ending {
+                            // The leader may have judged it before an invalidation that came before this caller asked.
+                            Ending::Settled(found) if self.is_void_now(&found) => seat.detach(),
+                            Ending::Settled(found) => return found,
+                            Ending::Panicked | Ending::Abandoned => {}
+                        }
+                    }
+                    // The leader is a caller, who may hold his future without polling it.
+                    () = self.timer.sleep_until(seat.deadline()) => seat.detach(),
+                },
+            }
+        }
+    }
+
+    fn is_void_now(&self, found: &Found) -> bool {
+        found.entry.as_ref().is_some_and(|(entry, _)| self.judge(&entry.meta) == Soundness::Void)
+    }
+
+    async fn fetch(&self, store: &dyn Store, hash: u64, key: &str) -> Found {
+        let full = match self.namespace.key(key) {
+            Ok(full) => full,
+            Err(error) => return Found::failed(error),
+        };
+        let token = self.local.token(hash);
+        let sent_at = self.timer.now();
+        match self.timed("get", store.get(&full)).await {
+            Ok(read) => self.admit(store, &full, hash, read, token, sent_at).await,
+            Err(error) => Found::failed(error.for_key(key)),
+        }
+    }
+
+    /// Takes in a store's answer to a question that was sent at `sent_at`, after `token` was taken: opens it, judges
+    /// it, and keeps a copy in tier 1 if nothing happened to the key meanwhile.
+    pub(crate) async fn admit(
+        &self,
+        store: &dyn Store,
+        key: &Key,
+        hash: u64,
+        read: Read,
+        token: FillToken,
+        sent_at: Moment,
+    ) -> Found {
+        let Read { found: Some(stored), link, tracked } = read else {
+            return Found::nothing(Status::Absent, Seen::Nothing);
+        };
+        let (header, payload) = match cache_codec::open(&stored.bytes, key, &self.settings.limits) {
+            Ok(Opened::Lease(_)) => return Found::nothing(Status::Loading, Seen::Nothing),
+            Ok(Opened::Value(header, payload)) => (header, payload),
+            Err(error) => {
+                if error.action() == Action::SuspectLink {
+                    store.suspect(link);
+                }
+                return self.refuse(store, key, &stored, &error).await;
+            }
+        };
+        match self.judge_stored(store, header.stamp, header.tags.as_deref()).await {
+            Ok(true) => {}
+            Ok(false) => return Found::nothing(Status::Invalidated, Seen::Useless(header.version)),
+            Err(error) => return Found::failed(error),
+        }
+        let span = decide::place(header.fresh, header.total, stored.remaining, sent_at);
+        let weight = Self::weight(key.user(), payload.bytes.len());
+        let meta = Meta {
+            fresh_until: span.fresh_until,
+            dead_at: span.dead_at,
+            made_at: span.made_at,
+            stamp: header.stamp,
+            tags: header.tags,
+            version: header.version,
+            schema: header.schema,
+            cost: header.cost,
+            local_only: false,
+        };
+        let freshness = decide::freshness(&meta, self.timer.now());
+        if freshness == Freshness::Dead {
+            return Found::nothing(Status::Absent, Seen::Useless(meta.version));
+        }
+        let entry = LocalEntry { value: Value::Encoded(Arc::new(payload)), meta, weight };
+        if self.may_copy(tracked) && !self.writing.is_under_way(hash, key.user()) {
+            self.local.insert(hash, key.user(), entry.clone(), Fill::Promote(token));
+        }
+        let (status, seen) = match freshness {
+            Freshness::Fresh => (Status::Fresh, Seen::Nothing),
+            _ => (Status::Stale, Seen::Stale(entry.meta.version)),
+        };
+        Found { entry: Some((entry, Tier::Store)), status, seen, error: None }
+    }
+
+    /// Whether no mark voids a stored entry. Asks the store for marks that it does not announce.
+    async fn judge_stored(
+        &self,
+        store: &dyn Store,
+        stamp: Stamp,
+        tags: Option<&[Box<str>]>,
+    ) -> Result<bool, Error> {
+        if !self.has_marks() {
+            return Ok(true);
+        }
+        let announced = store.capability().feed != Feed::None;
+        match self.marks.judge(stamp, tags) {
+            Soundness::Void => return Ok(false),
+            Soundness::Sound(_) if announced => return Ok(true),
+            Soundness::Sound(_) | Soundness::Unknown => {}
+        }
+        let mut asked = vec![Mark::Clear];
+        asked.extend(tags.unwrap_or_default().iter().cloned().map(Mark::Tag));
+        let marks = self.timed("read_marks", store.read_marks(&self.namespace, &asked)).await?;
+        self.learn_all(marks.now, &asked, &marks.seqs);
+        Ok(marks.now.nonce == stamp.nonce && marks.seqs.iter().all(|&mark| mark <= stamp.seq))
+    }
+
+    /// Passes over stored bytes that cannot be used, and does what their fault asks for.
+    async fn refuse(&self, store: &dyn Store, key: &Key, stored: &Stored, error: &OpenError) -> Found {
+        let counters = &self.counters;
+        let count = match error {
+            OpenError::Future(_) => &counters.refused_future,
+            OpenError::MissingCodec(_) => &counters.refused_codec,
+            OpenError::WrongKey => &counters.refused_wrong_key,
+            OpenError::Corrupt(_) => &counters.refused_corrupt,
+            OpenError::TooLarge { .. } => &counters.refused_too_large,
+            _ => &counters.refused_foreign,
+        };
+        self.refused(key.user(), error.reason(), count);
+        let seen = match error.action() {
+            Action::RemoveIfSame => {
+                let same = RemoveIf::Bytes(stored.bytes.clone());
+                // If this fails the damaged bytes stay until the next read; there is nothing else to do about them.
+                self.timed("remove", store.remove(key, same)).await.ok();
+                Seen::Nothing
+            }
+            Action::SuspectLink => Seen::Nothing,
+            _ => Seen::Foreign,
+        };
+        Found::nothing(Status::Refused, seen)
+    }
+
+    pub(crate) fn receipt(&self, found: &Found) -> Receipt {
+        let now = self.timer.now();
+        let entry = found.entry.as_ref().filter(|_| found.status == Status::Fresh);
+        Receipt {
+            tier: entry.map(|(_, tier)| *tier),
+            age: entry.map(|(entry, _)| now.since(entry.meta.made_at)),
+            fresh_for: entry.map(|(entry, _)| entry.meta.fresh_until.since(now)),
+            status: found.status,
+            coherence: match entry {
+                Some((entry, _)) if entry.meta.local_only => Coherence::Unsynced,
+                _ => self.coherence(),
+            },
+        }
+    }
+
+    /// How long the entry is still fresh.
+    pub(crate) fn fresh_for(&self, found: &Found) -> Option<Duration> {
+        self.receipt(found).fresh_for
+    }
+}

@@ -1,0 +1,91 @@
+//! Whether a cache works.
+
+use cache_core::{Error, LinkStatus, PutIf, RemoveIf, Store, Ttl};
+use serde::Serialize;
+
+use crate::cache::Cache;
+use crate::engine::Engine;
+use crate::receipt::Coherence;
+
+/// How a cache is, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Health {
+    /// In one word.
+    pub status: HealthStatus,
+    /// What is wrong, if anything is.
+    pub reasons: Vec<String>,
+    /// Name of the store; `None` without one.
+    pub store: Option<&'static str>,
+    /// What keeps tier 1 in step with other processes.
+    pub coherence: Coherence,
+}
+
+/// How a cache is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthStatus {
+    /// Everything works.
+    Healthy,
+    /// It answers, but without its store or without being told of what others change.
+    Degraded,
+    /// It does not answer.
+    Unhealthy,
+}
+
+impl Cache {
+    /// Tries the store out (put, get and remove of a key that nobody else uses) and says how the cache is. Takes at most
+    /// three times `store_timeout`; counts as no operation.
+    pub async fn health(&self) -> Health {
+        Box::pin(self.engine.health()).await
+    }
+}
+
+impl Engine {
+    async fn health(&self) -> Health {
+        let mut health = Health {
+            status: HealthStatus::Healthy,
+            reasons: Vec::new(),
+            store: self.store.as_ref().map(|store| store.capability().name),
+            coherence: self.coherence(),
+        };
+        if let Err(closed) = self.check_open() {
+            health.status = HealthStatus::Unhealthy;
+            health.reasons.push(closed.to_string());
+            return health;
+        }
+        let Some(store) = self.store.as_deref() else { return health };
+        let link = store.link_state();
+        if link.status != LinkStatus::Up {
+            let reason = link.reason.as_deref().unwrap_or("no reason known");
+            health.reasons.push(format!("the link to the store is {:?}: {reason}", link.status));
+        }
+        if let Err(error) = self.probe(store).await {
+            health.reasons.push(error.to_string());
+        }
+        if health.coherence == Coherence::TtlOnly {
+            health
+                .reasons
+                .push("the store does not announce changes: copies live by their TTL alone".to_owned());
+        }
+        if !health.reasons.is_empty() {
+            health.status = HealthStatus::Degraded;
+        }
+        health
+    }
+
+    async fn probe(&self, store: &dyn Store) -> Result<(), Error> {
+        // Long and random, so that it meets no key of a user's; a lease, so that nobody takes it for a value.
+        let key = self.namespace.key(&format!("health-probe-{:016x}", cache_core::random_u64()))?;
+        let bytes = cache_codec::lease(self.versions.lease(), &key);
+        let ttl = Ttl::clamped(self.settings.store_timeout * 4);
+        self.timed("put", store.put(&key, bytes.clone(), ttl, PutIf::Always)).await?;
+        let read = self.timed("get", store.get(&key)).await?;
+        self.timed("remove", store.remove(&key, RemoveIf::Always)).await?;
+        if read.found.is_none_or(|found| found.bytes != bytes) {
+            let message = "the store did not give back what was just put there";
+            return Err(Error::new(cache_core::ErrorKind::Internal, message).in_operation("health"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Invalidation of many entries at once: by tag, and all.
+
+use cache_core::{Error, Event, Mark};
+
+use crate::cache::Cache;
+use crate::engine::Engine;
+use crate::marks::Learned;
+
+impl Cache {
+    /// Voids every entry with this tag, in one step however many there are. What is being loaded just now is voided
+    /// too, also if its loader names the tag only afterwards. An entry keeps the tags that it was stored with.
+    ///
+    /// # Errors
+    /// [`Validation`](cache_core::ErrorKind::Validation) for a bad tag,
+    /// [`Unsupported`](cache_core::ErrorKind::Unsupported) if the store has no marks; if the store fails, this process
+    /// has let go of the entries but others have not been told.
+    pub async fn invalidate_tag(&self, tag: impl AsRef<str> + Send) -> Result<(), Error> {
+        let mark = Mark::tag(tag.as_ref()).map_err(|error| error.in_operation("invalidate_tag"))?;
+        Box::pin(self.engine.invalidate(mark, "invalidate_tag")).await
+    }
+
+    /// Voids every entry of this cache's namespace, and no other's, in one step.
+    ///
+    /// # Errors
+    /// As [`Cache::invalidate_tag`].
+    pub async fn clear(&self) -> Result<(), Error> {
+        Box::pin(self.engine.invalidate(Mark::Clear, "clear")).await
+    }
+}
+
+impl Engine {
+    async fn invalidate(&self, mark: Mark, operation: &'static str) -> Result<(), Error> {
+        self.check_open()?;
+        self.check_tags(true).map_err(|error| error.in_operation(operation))?;
+        self.counters.invalidations.one();
+        self.tell(|| Event::Invalidate { operation });
+        let Some(store) = &self.store else {
+            self.marks.bump(&mark);
+            if mark == Mark::Clear {
+                self.void_all();
+            }
+            return Ok(());
+        };
+        let mut unheard = Unheard { engine: self, mark: &mark, heard: false };
+        if mark == Mark::Clear {
+            self.void_all();
+        }
+        let bumped = self.timed("bump_mark", store.bump_mark(&self.namespace, &mark)).await;
+        let at = bumped.map_err(|error| error.in_operation(operation))?;
+        // Entries of a tag are judged when they are read, and loads when they end or are joined; so the mark does it.
+        match (self.marks.learn(&mark, at), &mark) {
+            (Learned::OtherIncarnation, _) | (_, Mark::Clear) => self.void_all(),
+            (Learned::Late, Mark::Tag(tag)) => self.remove_tagged(tag),
+            (Learned::InOrder, Mark::Tag(_)) => {}
+        }
+        unheard.heard = true;
+        Ok(())
+    }
+}
+
+/// An invalidation whose answer has not come. The store may have made its mark, and does not announce it to this
+/// process, which asked for it. So if the answer does not come (an error, or the caller left) this process lets go of
+/// what the mark concerns and of what it knows of the marks, and asks anew.
+struct Unheard<'a> {
+    engine: &'a Engine,
+    mark: &'a Mark,
+    heard: bool,
+}
+
+impl Unheard<'_> {
+    fn void_here(&self) {
+        match self.mark {
+            Mark::Clear => self.engine.void_all(),
+            Mark::Tag(tag) => self.engine.remove_tagged(tag),
+        }
+    }
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        if !self.heard {
+            self.engine.marks.forget();
+            self.void_here();
+        }
+    }
+}
+
+impl Engine {
+    /// Removes the entries of a tag one by one, where no mark says that they are void.
+    fn remove_tagged(&self, tag: &str) {
+        let mut keys = Vec::new();
+        self.local.for_each(self.timer.now(), &mut |key, entry| {
+            if entry.meta.tags.iter().flat_map(|tags| tags.iter()).any(|it| **it == *tag) {
+                keys.push(key.to_owned());
+            }
+        });
+        for key in keys {
+            self.void(self.seed.hash(&key), &key);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+
+mod batch;
+mod batch_load;
+mod builder;
+mod cache;
+mod claim;
+mod counters;
+mod data;
+mod decide;
+mod engine;
+mod find;
+mod flight;
+mod health;
+mod invalidate;
+mod load;
+mod load_task;
+mod loader;
+mod marks;
+mod negative;
+mod none;
+mod read;
+mod receipt;
+mod reentry;
+mod settings;
+mod stats;
+mod timer;
+mod write;
+mod writing;
+
+pub use batch::BatchReport;
+pub use builder::CacheBuilder;
+pub use cache::Cache;
+pub use cache_codec::{Compression, Limits};
+pub use cache_core::{Error, ErrorKind, Format, LoadOptions, Namespace, SetOptions, StaleMode, Tier, Ttl};
+pub use data::Data;
+pub use health::{Health, HealthStatus};
+pub use loader::{LoadScope, Loaded, Loader, Plain, Scoped};
+pub use receipt::{Coherence, Receipt, Status};
+pub use settings::{OnStoreError, Settings};
+pub use stats::{LoadStats, MemoryUsage, ReadStats, RefusedStats, Stats, WriteStats};
+pub use timer::TokioTimer;

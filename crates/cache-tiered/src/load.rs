@@ -1,0 +1,356 @@
+//! `get_or_load`: answers from the cache, or loads once for all who ask at a time.
+
+use std::sync::Arc;
+
+use cache_core::{
+    Error, ErrorKind, Event, LoadOptions, Meta, Moment, ReadResult, StaleMode, Tier, check_key,
+};
+
+use crate::cache::Cache;
+use crate::data::Data;
+use crate::decide::{self, Plan};
+use crate::engine::Engine;
+use crate::find::{Found, Seen};
+use crate::flight::{Ending, GaveUp, Joined, Seat};
+use crate::load_task::{self, LoadOutcome, LoadTask};
+use crate::loader::{self, ErasedLoader, Loader};
+use crate::receipt::Status;
+use crate::reentry::{self, Frame};
+
+impl Cache {
+    /// The value of `key`; if there is none, what `loader` brings, which is then kept for `options`.
+    ///
+    /// One loader runs for a key at a time, in this process and, through a store that can [claim], in all. It runs as a
+    /// task of its own: callers only wait, may leave at any time, and share one result. A load that fails answers all
+    /// who wait; for a short window after that (1 s by default) the error answers at once. A stale value is served as
+    /// [`StaleMode`] says. A value that is invalidated while it is being loaded answers those who asked before and is
+    /// not kept.
+    ///
+    /// Who joins a load waits as long as the one who started it said. With a store, the value may reach it a moment after
+    /// the answer (unless `wait_for_write` is set), so that a `get` in between misses.
+    ///
+    /// Must be called within a tokio runtime whose timer is enabled.
+    ///
+    /// ```
+    /// # use cache_tiered::{Cache, Error, Loaded};
+    /// # use std::{sync::Arc, time::Duration};
+    /// # async fn example(cache: &Cache) -> Result<(), Error> {
+    /// let weather: Arc<String> = cache
+    ///     .get_or_load("weather:paris", Duration::from_secs(3600), || async { Loaded::Ok("sunny".to_owned()) })
+    ///     .await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Load`] if the loader failed (its own error is the source, see [`Error::downcast_ref`]), panicked,
+    /// was abandoned by its runtime, or asked for its own key; [`ErrorKind::Timeout`] after `load_timeout`;
+    /// [`ErrorKind::Validation`] for a bad key or options; [`ErrorKind::Closed`].
+    ///
+    /// [claim]: cache_core::Store::claim
+    #[doc(alias = "get_or_set")]
+    pub async fn get_or_load<T: Data, Kind: 'static>(
+        &self,
+        key: impl AsRef<str> + Send,
+        options: impl Into<LoadOptions> + Send,
+        loader: impl Loader<T, Kind>,
+    ) -> Result<Arc<T>, Error> {
+        let key = key.as_ref();
+        check_key(key)?;
+        let options = options.into();
+        options.validate()?;
+        let hash = self.engine.seed.hash(key);
+        if let Some(value) = self.engine.peek(hash, key) {
+            return Ok(value);
+        }
+        let asked = Ask { engine: &self.engine, hash, key, options };
+        Box::pin(asked.answer(loader::erase(loader))).await
+    }
+}
+
+/// One caller's question.
+struct Ask<'a> {
+    engine: &'a Arc<Engine>,
+    hash: u64,
+    key: &'a str,
+    options: LoadOptions,
+}
+
+/// What waiting for a flight brought.
+pub(crate) enum Waited<T> {
+    Value(Arc<T>),
+    Failed(Error),
+    /// A batch loader brought nothing for the key.
+    NotFound,
+    /// It was of no use to this caller: look again.
+    Again,
+    /// It is of another type than this caller wants.
+    OtherType(Error),
+}
+
+impl Ask<'_> {
+    async fn answer<T: Data>(self, loader: ErasedLoader) -> Result<Arc<T>, Error> {
+        let Self { engine, hash, key, .. } = self;
+        engine.check_open()?;
+        engine.check_tags(!self.options.entry.tags.is_empty())?;
+        let mut loader = Some(loader);
+        let mut first = true;
+        let mut other_types = 0;
+        loop {
+            let as_of = engine.marks.newest();
+            let found = engine.find(hash, key).await;
+            let Planned { found, value, plan, failure } =
+                engine.plan::<T>(hash, key, found, self.options.stale, first);
+            first = false;
+            match (plan, value, failure) {
+                (Plan::Serve | Plan::ServeStale, Some(value), _) => return Ok(value),
+                (Plan::ServeStaleAndLoad, Some(value), _) => {
+                    self.refresh(&found, &mut loader)?;
+                    return Ok(value);
+                }
+                (Plan::Refuse, _, Some(failure)) => return Err(failure),
+                _ => {}
+            }
+            let unspent = loader.is_some();
+            let seat = self.join(&found, &mut loader)?;
+            // What this caller's own loader brings was asked for after everything that this caller knows of.
+            let led = unspent && loader.is_none();
+            match engine.wait::<T>(&seat, hash, key, if led { 0 } else { as_of }).await {
+                Waited::Value(value) => return Ok(value),
+                Waited::Failed(error) => return engine.stale_or(hash, key, error).await,
+                Waited::OtherType(error) if other_types >= 3 => return Err(error),
+                Waited::OtherType(_) => other_types += 1,
+                Waited::Again | Waited::NotFound => {}
+            }
+        }
+    }
+
+    /// Joins the key's load, or starts it with this caller's loader.
+    fn join(&self, found: &Found, loader: &mut Option<ErasedLoader>) -> Result<Seat<LoadOutcome>, Error> {
+        let Self { engine, hash, key, ref options } = *self;
+        let lead = match engine.join_load(hash, key, engine.load_deadline(options.load_timeout), found)? {
+            Joined::Wait(seat) => return Ok(seat),
+            Joined::Lead(lead) => lead,
+        };
+        let Some(loader) = loader.take() else {
+            // Its load brought nothing that this caller may have, though it asked first: that cannot be.
+            return Err(Error::new(ErrorKind::Internal, "a caller's loader was wanted twice").for_key(key));
+        };
+        let seat = lead.seat();
+        let task = LoadTask {
+            engine: Arc::clone(engine),
+            lead,
+            hash,
+            key: key.into(),
+            options: options.clone(),
+            seen: found.seen.clone(),
+            loader,
+            frame: Frame::new(engine.id, [key]),
+        };
+        spawn(task.run())?;
+        Ok(seat)
+    }
+
+    /// Loads in the background, if nobody does.
+    fn refresh(&self, found: &Found, loader: &mut Option<ErasedLoader>) -> Result<(), Error> {
+        if reentry::check(self.engine.id, self.key).is_err() {
+            return Ok(());
+        }
+        self.join(found, loader).map(drop)
+    }
+}
+
+/// What a caller with a loader found, and what it is to do.
+pub(crate) struct Planned<T> {
+    pub(crate) found: Found,
+    pub(crate) value: Option<Arc<T>>,
+    pub(crate) plan: Plan,
+    /// The error of a load that failed a moment ago.
+    pub(crate) failure: Option<Error>,
+}
+
+impl Engine {
+    /// Plans for a caller with a loader, and counts its read if it is the `first` time.
+    pub(crate) fn plan<T: Data>(
+        &self,
+        hash: u64,
+        key: &str,
+        mut found: Found,
+        stale: StaleMode,
+        first: bool,
+    ) -> Planned<T> {
+        let mut value = None;
+        if let Some((entry, _)) = &found.entry {
+            match self.read_as::<T>(hash, key, entry.clone()) {
+                Ok(typed) => value = Some(typed),
+                // Another type is stored; what the loader brings takes its place.
+                Err(_) => found = Found::nothing(Status::Refused, Seen::Useless(entry.meta.version)),
+            }
+        }
+        let failure = self.negative.get(key, self.timer.now());
+        let plan = decide::plan(found.freshness(), stale, failure.is_some());
+        if plan == Plan::Refuse {
+            self.counters.negative_answers.one();
+        }
+        if first {
+            let tier = found.entry.as_ref().map(|(_, tier)| *tier);
+            let result = match plan {
+                Plan::Serve => ReadResult::Hit,
+                Plan::ServeStale | Plan::ServeStaleAndLoad => ReadResult::Stale,
+                Plan::LoadOrStale | Plan::Load | Plan::Refuse => ReadResult::Miss,
+            };
+            self.count_read(hash, key, tier, result);
+        }
+        Planned { found, value, plan, failure }
+    }
+
+    /// Joins the key's load, or gets the lead of a new one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Load`] inside a load of the same key.
+    pub(crate) fn join_load(
+        &self,
+        hash: u64,
+        key: &str,
+        deadline: Moment,
+        found: &Found,
+    ) -> Result<Joined<LoadOutcome>, Error> {
+        reentry::check(self.id, key)?;
+        let lead = match self.loads.join(hash, key, deadline, self.marks.newest()) {
+            Joined::Lead(lead) => lead,
+            Joined::Wait(seat) => {
+                self.counters.loads_joined.one();
+                return Ok(Joined::Wait(seat));
+            }
+        };
+        // Another load may have ended between the look-up and this flight's start. Its value was published before its
+        // slot was free, so it is seen here; unless the value that is there was refused already.
+        let published = self.find_local(hash, key).filter(|_| found.status != Status::Refused);
+        if let Some(Found { entry: Some((entry, _)), status: Status::Fresh, .. }) = published {
+            let seat = lead.seat();
+            lead.answer(LoadOutcome::Loaded(entry));
+            return Ok(Joined::Wait(seat));
+        }
+        Ok(Joined::Lead(lead))
+    }
+
+    /// Waits for what a load brings. `as_of` is where the marks stood when the caller asked.
+    pub(crate) async fn wait<T: Data>(
+        &self,
+        seat: &Seat<LoadOutcome>,
+        hash: u64,
+        key: &str,
+        as_of: u64,
+    ) -> Waited<T> {
+        match self.wait_until_done(seat, key).await {
+            Ok(LoadOutcome::Loaded(entry)) => {
+                if self.is_outdated(&entry.meta, as_of) {
+                    // Nobody else who asks from now on is to join it either.
+                    seat.detach();
+                    return Waited::Again;
+                }
+                match self.read_as(hash, key, entry) {
+                    Ok(value) => Waited::Value(value),
+                    Err(error) => Waited::OtherType(error),
+                }
+            }
+            Ok(LoadOutcome::NotFound) => Waited::NotFound,
+            Ok(LoadOutcome::Failed(error)) | Err(error) => Waited::Failed(error),
+        }
+    }
+
+    /// Whether a loaded value may have been voided before a caller asked, when the marks stood at `as_of`. Who asked
+    /// before an invalidation may have what was loaded before it.
+    fn is_outdated(&self, meta: &Meta, as_of: u64) -> bool {
+        // A mark remembers its last invalidation only, so one that came after the question may hide one before it.
+        meta.stamp.seq < as_of && self.is_void(meta)
+    }
+
+    /// After a failed load: the stale value if there still is one, else the error.
+    pub(crate) async fn stale_or<T: Data>(
+        &self,
+        hash: u64,
+        key: &str,
+        error: Error,
+    ) -> Result<Arc<T>, Error> {
+        // Looked up anew: what was deleted while the load ran is gone for this purpose too.
+        let found = self.find(hash, key).await;
+        match found.entry {
+            Some((entry, _)) => self.read_as(hash, key, entry).map_err(|_| error),
+            None => Err(error),
+        }
+    }
+
+    /// The value of a fresh entry of tier 1 that is held as `T`. The hit path: no lock but the shard's, no allocation.
+    #[inline]
+    pub(crate) fn peek<T: Data>(&self, hash: u64, key: &str) -> Option<Arc<T>> {
+        // The coarse clock may lag, so its latest is taken: near its end an entry is looked at with the precise clock.
+        let now = self.timer.coarse() + self.coarse_error;
+        let value = self.local.get_fresh(hash, key, now, self.marks.newest())?;
+        let value = value.downcast::<T>().ok()?;
+        self.counters.local_hit(hash);
+        Some(value)
+    }
+
+    pub(crate) fn count_read(&self, hash: u64, key: &str, tier: Option<Tier>, result: ReadResult) {
+        match (result, tier) {
+            (ReadResult::Hit, Some(Tier::Local)) => self.counters.local_hit(hash),
+            (ReadResult::Hit, _) => self.counters.store_hits.one(),
+            (ReadResult::Stale, _) => self.counters.stale_hits.one(),
+            _ => self.counters.misses.one(),
+        }
+        let last = if self.store.is_some() { Tier::Store } else { Tier::Local };
+        self.tell(|| Event::Read { key, tier: tier.unwrap_or(last), result, took: None });
+    }
+
+    /// Waits for a load until its time is over; then frees all who wait.
+    ///
+    /// # Errors
+    /// If the loader panicked, was abandoned, or its time is over.
+    async fn wait_until_done(&self, seat: &Seat<LoadOutcome>, key: &str) -> Result<LoadOutcome, Error> {
+        let ending = tokio::select! {
+            biased;
+            ending = seat.wait() => ending,
+            () = self.timer.sleep_until(seat.deadline()) => {
+                // The task ends its flight at this moment too, unless its loader blocks the thread or the task is
+                // starved. What it brings later is fenced.
+                let error = load_task::timed_out().for_key(key);
+                let failed = LoadOutcome::Failed(error.clone());
+                match seat.give_up(failed) {
+                    GaveUp::First { fenced } => {
+                        self.counters.load_failures.one();
+                        if !fenced {
+                            self.negative.put(key, error, self.timer.now());
+                        }
+                    }
+                    GaveUp::Late => {}
+                }
+                seat.wait().await
+            }
+        };
+        match ending {
+            Ending::Settled(outcome) => Ok(outcome),
+            Ending::Panicked => Err(load_task::panicked().for_key(key)),
+            Ending::Abandoned => {
+                self.check_open()?;
+                Err(Error::new(ErrorKind::Load, "the load was abandoned: its runtime shut down").for_key(key))
+            }
+        }
+    }
+}
+
+/// Spawns a task of the cache.
+///
+/// # Errors
+/// [`ErrorKind::Configuration`] outside a tokio runtime.
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => {
+            runtime.spawn(task);
+            Ok(())
+        }
+        Err(_) => Err(Error::new(
+            ErrorKind::Configuration,
+            "loading needs a tokio runtime, and none is running here",
+        )),
+    }
+}

@@ -1,0 +1,279 @@
+//! A load: the task that asks for the right to load, runs the loader, and keeps what it brings.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{
+    Encoded, Error, ErrorKind, Event, Fill, Filled, LoadOptions, LoadResult, LocalEntry, Meta, Moment, PutIf,
+    Stamp, Value, Version,
+};
+use futures_util::FutureExt;
+
+use crate::claim::{Asked, Permit};
+use crate::data;
+use crate::engine::{Engine, Keep};
+use crate::find::Seen;
+use crate::flight::Lead;
+use crate::loader::{ErasedLoader, LoadScope, Loaded, Said};
+use crate::marks::Soundness;
+use crate::reentry::Frame;
+use crate::write::{self, StayLocal};
+
+/// What comes of a load, shared by all who wait for it.
+#[derive(Clone, Debug)]
+pub(crate) enum LoadOutcome {
+    /// A value.
+    Loaded(LocalEntry),
+    /// A batch loader brought nothing for this key.
+    NotFound,
+    /// An error.
+    Failed(Error),
+}
+
+/// A load that is about to start.
+pub(crate) struct LoadTask {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) lead: Lead<LoadOutcome>,
+    pub(crate) hash: u64,
+    pub(crate) key: Box<str>,
+    pub(crate) options: LoadOptions,
+    pub(crate) seen: Seen,
+    pub(crate) loader: ErasedLoader,
+    pub(crate) frame: Arc<Frame>,
+}
+
+impl LoadTask {
+    pub(crate) async fn run(self) {
+        let Self { engine, lead, hash, key, options, seen, loader, frame } = self;
+        let began = engine.timer.now();
+        let permit = match engine.claim(&lead, hash, &key, seen).await {
+            Ok(Asked::Load(permit)) => permit,
+            Ok(Asked::Answered(entry)) => {
+                lead.answer(LoadOutcome::Loaded(entry));
+                return;
+            }
+            Err(error) => return engine.load_failed(&lead, &key, error, began),
+        };
+        // Sampled before the loader looks at anything, so that whatever is invalidated from now on voids the value.
+        let known = engine.marks.newest();
+        let stamp = engine.stamp().await.ok();
+        engine.counters.loads.one();
+        let scope = LoadScope::new(options.entry);
+        let loading = frame.enter(loader(scope.clone()));
+        let leases: Vec<_> = permit.lease().map(|lease| (&*key, lease)).into_iter().collect();
+        let loaded = engine.watch(lead.deadline(), &leases, loading).await;
+        match loaded {
+            Ok(value) => {
+                let load = Load { lead, hash, key, permit, stamp, known, began };
+                engine.finish(load, value, scope.said()).await;
+            }
+            Err(error) => {
+                engine.load_failed(&lead, &key, error.for_key(&key), began);
+                engine.release(&key, &permit).await;
+            }
+        }
+    }
+}
+
+/// A load whose loader is to run or done.
+pub(crate) struct Load {
+    pub(crate) lead: Lead<LoadOutcome>,
+    pub(crate) hash: u64,
+    pub(crate) key: Box<str>,
+    pub(crate) permit: Permit,
+    /// The position of the marks before the loader ran; `None` if the store could not say.
+    pub(crate) stamp: Option<Stamp>,
+    /// What this process knew of it.
+    pub(crate) known: u64,
+    pub(crate) began: Moment,
+}
+
+/// The error of a load whose time is over.
+pub(crate) fn timed_out() -> Error {
+    Error::new(ErrorKind::Timeout, "the loader was not done when load_timeout was over").in_operation("load")
+}
+
+/// The error of a load whose loader panicked.
+pub(crate) fn panicked() -> Error {
+    Error::new(ErrorKind::Load, "the loader panicked").in_operation("load")
+}
+
+impl Engine {
+    /// Runs a loader until it is done, panics, or its time is over, and prolongs its leases meanwhile.
+    pub(crate) async fn watch<T>(
+        &self,
+        deadline: Moment,
+        leases: &[(&str, Version)],
+        loading: impl Future<Output = Loaded<T>>,
+    ) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            done = AssertUnwindSafe(loading).catch_unwind() => match done {
+                Ok(Ok(value)) => Ok(value),
+                Ok(Err(source)) => {
+                    let message = format!("the loader failed: {source}");
+                    Err(Error::new(ErrorKind::Load, message).because(source).in_operation("load"))
+                }
+                Err(_panic) => Err(panicked()),
+            },
+            () = self.timer.sleep_until(deadline) => Err(timed_out()),
+            () = self.renew(leases) => Err(timed_out()),
+        }
+    }
+
+    /// Keeps what the loader brought and answers those who wait.
+    pub(crate) async fn finish(&self, load: Load, value: Value, said: Said) {
+        let now = self.timer.now();
+        if let Err(error) =
+            said.options.validate().and_then(|()| self.check_tags(!said.options.tags.is_empty()))
+        {
+            let error = error.in_operation("load").for_key(&load.key);
+            self.load_failed(&load.lead, &load.key, error, load.began);
+            return self.release(&load.key, &load.permit).await;
+        }
+        let keep = self.keep(&said.options);
+        // Serialising is the caller's code, which may panic.
+        let encoding = catch_unwind(AssertUnwindSafe(|| match &value {
+            Value::Typed(typed) => data::encode_typed(&**typed, self.settings.format, self.value_limit()),
+            Value::Encoded(encoded) => Ok(Encoded::clone(encoded)),
+        }));
+        let Ok(encoded) = encoding else {
+            self.load_failed(&load.lead, &load.key, panicked().for_key(&load.key), load.began);
+            return self.release(&load.key, &load.permit).await;
+        };
+        let mut meta = Meta {
+            fresh_until: now + keep.fresh.as_duration(),
+            dead_at: now + keep.total.as_duration(),
+            made_at: now,
+            stamp: load.stamp.unwrap_or_default(),
+            tags: keep.tags.clone(),
+            version: self.versions.value(),
+            schema: None,
+            cost: now.since(load.began),
+            local_only: false,
+        };
+        if load.stamp.is_none() {
+            meta.stay_local(now, load.known);
+        }
+        let encoded_len = encoded.as_ref().map_or(0, |encoded| encoded.bytes.len());
+        let entry = LocalEntry { value, meta, weight: Self::weight(&load.key, encoded_len) };
+        let outcome = LoadOutcome::Loaded(entry.clone());
+        let encoded = match encoded {
+            Ok(encoded) if said.store => encoded,
+            _ => {
+                // The value answers those who wait, but cannot be kept (or is not to be).
+                self.counters.not_kept.one();
+                load.lead.answer(outcome);
+                return self.release(&load.key, &load.permit).await;
+            }
+        };
+        let kept = if matches!(load.permit, Permit::Local | Permit::Beside) {
+            let kept = self.keep_local(&load, &entry);
+            load.lead.answer(outcome);
+            kept
+        } else if self.settings.wait_for_write {
+            let kept = self.keep_stored(&load, entry, &keep, &encoded).await;
+            load.lead.answer(outcome);
+            kept
+        } else {
+            load.lead.answer(outcome);
+            self.keep_stored(&load, entry, &keep, &encoded).await
+        };
+        if !kept {
+            self.counters.fills_fenced.one();
+        }
+        self.tell_load(&load.key, if kept { &LoadResult::Stored } else { &LoadResult::Fenced }, load.began);
+    }
+
+    /// Puts a loaded value into tier 1 unless its key was invalidated. Returns whether it was not.
+    fn keep_local(&self, load: &Load, entry: &LocalEntry) -> bool {
+        // The token is taken before the fences are looked at, and an invalidation raises the fence before it removes:
+        // so either the fence is seen here, or the token is void, or the removal comes after the insert. A stripe is
+        // shared with other keys, so a void token alone says nothing and is taken anew.
+        loop {
+            let token = self.local.token(load.hash);
+            if load.lead.fences() > 0 || self.is_void(&entry.meta) {
+                return false;
+            }
+            match self.local.insert(load.hash, &load.key, entry.clone(), Fill::Load(token)) {
+                Filled::Stored => return true,
+                Filled::TooLarge => {
+                    self.counters.not_kept.one();
+                    return true;
+                }
+                Filled::Fenced => {}
+            }
+        }
+    }
+
+    /// Writes a loaded value to the store on the terms of its permit, and keeps a copy in tier 1 if that was accepted.
+    async fn keep_stored(&self, load: &Load, entry: LocalEntry, keep: &Keep, encoded: &Encoded) -> bool {
+        let Some(store) = &self.store else { return false };
+        // A lease dies with any invalidation; without one the fences of this process are all there is.
+        let leased = matches!(load.permit, Permit::Leased(_));
+        let token = self.local.token(load.hash);
+        if load.stamp.is_none() {
+            return self.keep_meanwhile(load, entry);
+        }
+        if (!leased && load.lead.fences() > 0) || self.is_void(&entry.meta) {
+            self.release(&load.key, &load.permit).await;
+            return false;
+        }
+        let Ok(full) = self.namespace.key(&load.key) else { return false };
+        let header = write::header_of(&entry.meta, keep, encoded, self.timer.unix_millis());
+        let Ok(sealed) = cache_codec::seal(&header, &full, &encoded.bytes, &self.settings.compression) else {
+            self.counters.not_kept.one();
+            self.release(&load.key, &load.permit).await;
+            return true;
+        };
+        let condition = match &load.permit {
+            Permit::Leased(version) | Permit::Over(version) => PutIf::Version(*version),
+            _ => PutIf::Absent,
+        };
+        match self.timed("put", store.put(&full, sealed, keep.total, condition)).await {
+            Ok(written) if written.stored => {
+                if self.may_copy(written.tracked) && !self.writing.is_under_way(load.hash, &load.key) {
+                    self.local.insert(load.hash, &load.key, entry, Fill::Load(token));
+                }
+                true
+            }
+            Ok(_) => false,
+            Err(_) => {
+                let kept = self.keep_meanwhile(load, entry);
+                // If the write takes effect after all, it is no longer conditional on anything that is there.
+                self.release(&load.key, &load.permit).await;
+                kept
+            }
+        }
+    }
+
+    /// The store is away: the value is kept here alone, unless this process invalidated it.
+    fn keep_meanwhile(&self, load: &Load, mut entry: LocalEntry) -> bool {
+        entry.meta.stay_local(self.timer.now(), load.known);
+        self.keep_local(load, &entry)
+    }
+
+    /// Whether a mark voids what was loaded.
+    pub(crate) fn is_void(&self, meta: &Meta) -> bool {
+        self.judge(meta) == Soundness::Void
+    }
+
+    pub(crate) fn load_failed(&self, lead: &Lead<LoadOutcome>, key: &str, error: Error, began: Moment) {
+        // The negative window is opened first, so that who is answered and asks again finds it. It stays shut if the
+        // key was invalidated since the load began: then the next load may succeed.
+        if lead.fences() == 0 {
+            self.negative.put(key, error.clone(), self.timer.now());
+        }
+        // Those who waited may have given up, and counted it.
+        if lead.answer(LoadOutcome::Failed(error.clone())) {
+            self.counters.load_failures.one();
+            self.tell_load(key, &LoadResult::Failed(error), began);
+        }
+    }
+
+    pub(crate) fn tell_load(&self, key: &str, result: &LoadResult, began: Moment) {
+        let took: Duration = self.timer.now().since(began);
+        self.tell(|| Event::Load { key, result, took });
+    }
+}

@@ -1,0 +1,137 @@
+//! What a caller gives to have a value loaded.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{BoxError, SetOptions, Value};
+use parking_lot::Mutex;
+
+use crate::Data;
+
+/// The result of a loader's body, for `async` blocks that use `?` and would otherwise need a type for their error:
+/// end them with `Loaded::Ok(value)`.
+pub type Loaded<T> = Result<T, BoxError>;
+
+/// Loads the value of a key.
+///
+/// Implemented for closures without arguments, and for closures that take a [`LoadScope`], which say more about the
+/// entry while they load. The future runs as a task of its own: it goes on when its callers leave, until the load
+/// time-out. `Kind` is inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot load a value",
+    label = "a loader is a closure that returns an async block, without argument or with a `LoadScope`",
+    note = "its future brings a `Result` and is `Send`; end it with `Loaded::Ok(value)`",
+    note = "its error turns into `Box<dyn Error + Send + Sync>`: a `&str`, a `String`, or an error type that is both"
+)]
+pub trait Loader<T, Kind>: Send + 'static {
+    /// Starts loading.
+    fn load(self, scope: LoadScope) -> impl Future<Output = Loaded<T>> + Send + 'static;
+}
+
+/// The kind of a [`Loader`] that takes no argument.
+#[derive(Debug)]
+pub enum Plain {}
+
+/// The kind of a [`Loader`] that takes a [`LoadScope`].
+#[derive(Debug)]
+pub enum Scoped {}
+
+impl<T, F, Fut, E> Loader<T, Plain> for F
+where
+    T: 'static,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
+{
+    fn load(self, _scope: LoadScope) -> impl Future<Output = Loaded<T>> + Send + 'static {
+        let future = self();
+        async move { future.await.map_err(Into::into) }
+    }
+}
+
+impl<T, F, Fut, E> Loader<T, Scoped> for F
+where
+    T: 'static,
+    F: FnOnce(LoadScope) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<T, E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
+{
+    fn load(self, scope: LoadScope) -> impl Future<Output = Loaded<T>> + Send + 'static {
+        let future = self(scope);
+        async move { future.await.map_err(Into::into) }
+    }
+}
+
+/// Lets a loader say how the value that it brings is to be kept, once it knows.
+///
+/// ```
+/// # use cache_tiered::{Cache, Error, LoadScope, Loaded};
+/// # use std::{sync::Arc, time::Duration};
+/// # async fn example(cache: &Cache) -> Result<(), Error> {
+/// let user: Arc<String> = cache
+///     .get_or_load("user:42", (), |scope: LoadScope| async move {
+///         scope.tag("team:7");
+///         scope.ttl(Duration::from_secs(60));
+///         Loaded::Ok("Ann".to_owned())
+///     })
+///     .await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct LoadScope(Arc<Mutex<Said>>);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Said {
+    pub(crate) options: SetOptions,
+    pub(crate) store: bool,
+}
+
+impl LoadScope {
+    pub(crate) fn new(options: SetOptions) -> Self {
+        Self(Arc::new(Mutex::new(Said { options, store: true })))
+    }
+
+    /// Adds a tag to those of the options.
+    pub fn tag(&self, tag: impl Into<String>) {
+        self.0.lock().options.tags.push(tag.into());
+    }
+
+    /// Fresh for this long, instead of what the options say.
+    pub fn ttl(&self, fresh_for: Duration) {
+        self.0.lock().options.fresh_for = Some(fresh_for);
+    }
+
+    /// Servable stale for this long, instead of what the options say.
+    pub fn stale_for(&self, stale_for: Duration) {
+        self.0.lock().options.stale_for = Some(stale_for);
+    }
+
+    /// The value goes to those who wait for it and is not kept.
+    pub fn do_not_store(&self) {
+        self.0.lock().store = false;
+    }
+
+    pub(crate) fn said(&self) -> Said {
+        self.0.lock().clone()
+    }
+}
+
+impl fmt::Debug for LoadScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LoadScope").field(&*self.0.lock()).finish()
+    }
+}
+
+/// A loader whose type is forgotten, so that the engine's code is compiled once.
+pub(crate) type ErasedLoader =
+    Box<dyn FnOnce(LoadScope) -> Pin<Box<dyn Future<Output = Loaded<Value>> + Send>> + Send>;
+
+pub(crate) fn erase<T: Data, Kind: 'static>(loader: impl Loader<T, Kind>) -> ErasedLoader {
+    Box::new(move |scope| {
+        // The call itself is user code that may panic, so it happens inside the future.
+        Box::pin(async move { Ok(Value::typed(Arc::new(loader.load(scope).await?))) })
+    })
+}

@@ -1,0 +1,242 @@
+//! What this process knows of the namespace's invalidations by tag and clear.
+//!
+//! One sequence counts them. An entry carries the sequence that stood when its load began; it is void if a mark that
+//! concerns it came later. So invalidating any number of entries is one step, and a load that names its tags only when
+//! it is done is caught as well.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cache_core::{Mark, Stamp, random_u64};
+use parking_lot::RwLock;
+
+/// The most tags whose last invalidation is remembered one by one.
+const MAX_TAGS_KNOWN: usize = 100_000;
+
+/// What the table says of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Soundness {
+    /// No mark up to this sequence voids it.
+    Sound(u64),
+    /// A mark voids it.
+    Void,
+    /// The table does not know all its marks; the store does.
+    Unknown,
+}
+
+/// What a mark meant for what was known before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Learned {
+    /// It is the newest.
+    InOrder,
+    /// A newer one was known already, and entries may have been vouched for without this one.
+    Late,
+    /// Everything that was known and stored is void.
+    OtherIncarnation,
+}
+
+#[derive(Debug)]
+struct Table {
+    /// The incarnation; `None` until the store was asked.
+    nonce: Option<u64>,
+    clear: u64,
+    tags: HashMap<Box<str>, u64>,
+    /// Tags that are not in the map were invalidated at this position at the latest (this process is the authority).
+    floor: u64,
+}
+
+#[derive(Debug)]
+pub(crate) struct MarkTable {
+    /// The newest sequence, readable without the lock.
+    newest: AtomicU64,
+    /// Whether this process makes the sequence itself; else the store does, and the table is a part of what it knows.
+    authority: bool,
+    table: RwLock<Table>,
+}
+
+impl MarkTable {
+    /// The table of a cache without a store, which is the only one to invalidate.
+    pub(crate) fn authority() -> Self {
+        Self::with(true, Some(random_u64()))
+    }
+
+    /// The table of a cache whose marks are kept by its store.
+    pub(crate) fn follower() -> Self {
+        Self::with(false, None)
+    }
+
+    fn with(authority: bool, nonce: Option<u64>) -> Self {
+        let table = Table { nonce, clear: 0, tags: HashMap::new(), floor: 0 };
+        Self { newest: AtomicU64::new(0), authority, table: RwLock::new(table) }
+    }
+
+    /// The sequence of the newest mark that is known.
+    #[inline]
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest.load(Ordering::Acquire)
+    }
+
+    /// The position that a load which starts now gets; `None` if the store must be asked.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        let table = self.table.read();
+        table.nonce.map(|nonce| Stamp { nonce, seq: self.newest() })
+    }
+
+    /// Makes a mark; for the authority only.
+    pub(crate) fn bump(&self, mark: &Mark) -> Stamp {
+        let mut table = self.table.write();
+        let at = Stamp { nonce: table.nonce.unwrap_or_default(), seq: self.newest() + 1 };
+        self.note(&mut table, mark, at.seq);
+        // Published last: who sees the new sequence finds the mark.
+        self.newest.store(at.seq, Ordering::Release);
+        at
+    }
+
+    /// Takes in a mark that the store reported.
+    pub(crate) fn learn(&self, mark: &Mark, at: Stamp) -> Learned {
+        let mut table = self.table.write();
+        let same = self.enter(&mut table, at);
+        self.note(&mut table, mark, at.seq);
+        let newest = self.newest.fetch_max(at.seq, Ordering::AcqRel);
+        match same {
+            true if at.seq > newest => Learned::InOrder,
+            true => Learned::Late,
+            false => Learned::OtherIncarnation,
+        }
+    }
+
+    /// Takes in the store's answer for these marks. Returns false if they are of another
+    /// incarnation, which voids everything that was known and stored.
+    pub(crate) fn learn_all(&self, now: Stamp, marks: &[Mark], seqs: &[u64]) -> bool {
+        let mut table = self.table.write();
+        let same = self.enter(&mut table, now);
+        for (mark, &seq) in marks.iter().zip(seqs) {
+            self.note(&mut table, mark, seq);
+        }
+        self.newest.fetch_max(now.seq, Ordering::AcqRel);
+        same
+    }
+
+    /// Changes may have been missed: the store must be asked again.
+    pub(crate) fn forget(&self) {
+        if !self.authority {
+            let mut table = self.table.write();
+            table.nonce = None;
+            table.tags.clear();
+        }
+    }
+
+    /// Whether an entry of this stamp and these tags is sound.
+    pub(crate) fn judge(&self, stamp: Stamp, tags: Option<&[Box<str>]>) -> Soundness {
+        let table = self.table.read();
+        let newest = self.newest();
+        let Some(nonce) = table.nonce else { return Soundness::Unknown };
+        if nonce != stamp.nonce || table.clear > stamp.seq {
+            return Soundness::Void;
+        }
+        let mut all_known = true;
+        for tag in tags.unwrap_or_default() {
+            let mark = table.tags.get(tag).copied();
+            all_known &= mark.is_some() || self.authority;
+            if mark.unwrap_or(table.floor) > stamp.seq {
+                return Soundness::Void;
+            }
+        }
+        if all_known { Soundness::Sound(newest) } else { Soundness::Unknown }
+    }
+
+    /// As [`MarkTable::judge`], of an entry that only this process has. It was stamped with what this process knew, so
+    /// what this process was not told of cannot void it.
+    pub(crate) fn judge_local(&self, seq: u64, tags: Option<&[Box<str>]>) -> Soundness {
+        let table = self.table.read();
+        let newest = self.newest();
+        let voided = |tag: &str| table.tags.get(tag).copied().unwrap_or(table.floor) > seq;
+        if table.clear > seq || tags.unwrap_or_default().iter().any(|tag| voided(tag)) {
+            Soundness::Void
+        } else {
+            Soundness::Sound(newest)
+        }
+    }
+
+    fn enter(&self, table: &mut Table, now: Stamp) -> bool {
+        let same = table.nonce.is_none_or(|known| known == now.nonce);
+        if !same {
+            *table = Table { nonce: None, clear: 0, tags: HashMap::new(), floor: 0 };
+            self.newest.store(0, Ordering::Release);
+        }
+        table.nonce = Some(now.nonce);
+        same
+    }
+
+    fn note(&self, table: &mut Table, mark: &Mark, seq: u64) {
+        match mark {
+            Mark::Clear => table.clear = table.clear.max(seq),
+            Mark::Tag(tag) => {
+                let known = table.tags.entry(tag.clone()).or_default();
+                *known = seq.max(*known);
+                if table.tags.len() > MAX_TAGS_KNOWN {
+                    // The authority must not forget an invalidation, so it says "at the latest now" of all tags at
+                    // once; a follower asks the store again.
+                    table.floor = seq.max(self.newest());
+                    table.tags.clear();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(names: &[&str]) -> Vec<Box<str>> {
+        names.iter().map(|&name| name.into()).collect()
+    }
+
+    #[test]
+    fn a_mark_voids_what_began_before_it_and_nothing_else() {
+        let marks = MarkTable::authority();
+        let before = marks.stamp().unwrap();
+        marks.bump(&Mark::tag("a").unwrap());
+        let after = marks.stamp().unwrap();
+        assert_eq!(marks.judge(before, Some(&tags(&["x", "a"]))), Soundness::Void);
+        assert_eq!(marks.judge(before, Some(&tags(&["x"]))), Soundness::Sound(1));
+        assert_eq!(marks.judge(before, None), Soundness::Sound(1));
+        assert_eq!(marks.judge(after, Some(&tags(&["a"]))), Soundness::Sound(1));
+        marks.bump(&Mark::Clear);
+        assert_eq!(marks.judge(after, None), Soundness::Void);
+    }
+
+    #[test]
+    fn the_authority_never_forgets_an_invalidation_however_many_tags_there_are() {
+        let marks = MarkTable::authority();
+        let stamp = marks.stamp().unwrap();
+        for i in 0..=MAX_TAGS_KNOWN {
+            marks.bump(&Mark::tag(&format!("t{i}")).unwrap());
+        }
+        assert!(marks.table.read().tags.len() <= MAX_TAGS_KNOWN);
+        assert_eq!(marks.judge(stamp, Some(&tags(&["t0"]))), Soundness::Void);
+        let later = marks.stamp().unwrap();
+        assert_ne!(marks.judge(later, Some(&tags(&["t0"]))), Soundness::Void);
+    }
+
+    #[test]
+    fn a_follower_knows_only_what_it_was_told() {
+        let marks = MarkTable::follower();
+        assert_eq!(marks.stamp(), None);
+        let now = Stamp { nonce: 5, seq: 9 };
+        assert!(marks.learn_all(now, &[Mark::Clear, Mark::tag("a").unwrap()], &[3, 0]));
+        assert_eq!(marks.stamp(), Some(now));
+        let stamp = Stamp { nonce: 5, seq: 4 };
+        assert_eq!(marks.judge(stamp, Some(&tags(&["a"]))), Soundness::Sound(9));
+        assert_eq!(marks.judge(stamp, Some(&tags(&["b"]))), Soundness::Unknown);
+        marks.learn(&Mark::tag("c").unwrap(), Stamp { nonce: 5, seq: 10 });
+        assert_eq!(marks.judge(stamp, Some(&tags(&["b", "c"]))), Soundness::Void, "whatever else is unknown");
+        assert_eq!(marks.judge(Stamp { nonce: 6, seq: 99 }, None), Soundness::Void, "another incarnation");
+        let lost = marks.learn(&Mark::Clear, Stamp { nonce: 6, seq: 1 });
+        assert_eq!(lost, Learned::OtherIncarnation, "the marks were lost and made anew");
+        assert_eq!(marks.judge(stamp, None), Soundness::Void);
+        marks.forget();
+        assert_eq!(marks.judge(stamp, None), Soundness::Unknown);
+    }
+}

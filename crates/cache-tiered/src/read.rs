@@ -1,0 +1,117 @@
+//! `get` and what else only reads.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Error, ReadResult, check_key};
+
+use crate::cache::Cache;
+use crate::data::Data;
+use crate::engine::Engine;
+use crate::find::Found;
+use crate::receipt::{Receipt, Status};
+use crate::settings::OnStoreError;
+
+impl Cache {
+    /// The fresh value of `key`, or `None` for a miss. Never runs or waits for a loader.
+    ///
+    /// A hit in tier 1 is answered at the first poll and allocates nothing. What cannot be read as `T` is a counted
+    /// miss. Dropping the future at any time does no harm.
+    ///
+    /// ```
+    /// # use cache_tiered::{Cache, Error};
+    /// # use std::sync::Arc;
+    /// # async fn example(cache: &Cache) -> Result<(), Error> {
+    /// if let Some(name) = cache.get::<String>("user:42:name").await? {
+    ///     println!("{name}");
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Validation`](cache_core::ErrorKind::Validation) or [`TooLarge`](cache_core::ErrorKind::TooLarge) for a bad key,
+    /// [`Closed`](cache_core::ErrorKind::Closed); a failing store is a miss unless [`OnStoreError::Fail`] is set.
+    pub async fn get<T: Data>(&self, key: impl AsRef<str> + Send) -> Result<Option<Arc<T>>, Error> {
+        let key = key.as_ref();
+        check_key(key)?;
+        let hash = self.engine.seed.hash(key);
+        if let Some(value) = self.engine.peek(hash, key) {
+            return Ok(Some(value));
+        }
+        let (value, _) = Box::pin(self.engine.read::<T>(hash, key)).await?;
+        Ok(value)
+    }
+
+    /// As [`Cache::get`], with a [`Receipt`] that says where the answer came from, how old it is, or why there is none.
+    ///
+    /// # Errors
+    /// As [`Cache::get`].
+    pub async fn get_with_receipt<T: Data>(
+        &self,
+        key: impl AsRef<str> + Send,
+    ) -> Result<(Option<Arc<T>>, Receipt), Error> {
+        let key = key.as_ref();
+        check_key(key)?;
+        let hash = self.engine.seed.hash(key);
+        let (value, found) = Box::pin(self.engine.read::<T>(hash, key)).await?;
+        Ok((value, self.engine.receipt(&found)))
+    }
+
+    /// Whether there is a fresh value. Not counted as a read.
+    ///
+    /// # Errors
+    /// As [`Cache::get`].
+    pub async fn exists(&self, key: impl AsRef<str> + Send) -> Result<bool, Error> {
+        Ok(self.ttl(key).await?.is_some())
+    }
+
+    /// How much longer the value is fresh; `None` if there is no fresh value. Not counted as a read.
+    ///
+    /// # Errors
+    /// As [`Cache::get`].
+    pub async fn ttl(&self, key: impl AsRef<str> + Send) -> Result<Option<Duration>, Error> {
+        let key = key.as_ref();
+        check_key(key)?;
+        let hash = self.engine.seed.hash(key);
+        self.engine.check_open()?;
+        let found = Box::pin(self.engine.find(hash, key)).await;
+        self.engine.may_degrade(&found)?;
+        Ok(self.engine.fresh_for(&found))
+    }
+}
+
+impl Engine {
+    /// The slow path of a read: both tiers, without a loader.
+    async fn read<T: Data>(&self, hash: u64, key: &str) -> Result<(Option<Arc<T>>, Found), Error> {
+        self.check_open()?;
+        let mut found = self.find(hash, key).await;
+        self.may_degrade(&found)?;
+        let value = self.fresh_as(hash, key, &mut found);
+        let tier = found.entry.as_ref().filter(|_| value.is_some()).map(|(_, tier)| *tier);
+        let result = if value.is_some() { ReadResult::Hit } else { ReadResult::Miss };
+        self.count_read(hash, key, tier, result);
+        Ok((value, found))
+    }
+
+    /// The value of what was found, if it is fresh and a `T`; else `found` says why not.
+    pub(crate) fn fresh_as<T: Data>(&self, hash: u64, key: &str, found: &mut Found) -> Option<Arc<T>> {
+        if found.status != Status::Fresh {
+            return None;
+        }
+        let (entry, _) = found.entry.as_ref()?;
+        let value = self.read_as(hash, key, entry.clone()).ok();
+        if value.is_none() {
+            found.status = Status::Refused;
+        }
+        value
+    }
+
+    /// # Errors
+    /// The store's, if it failed and the settings say that reads are to fail then.
+    pub(crate) fn may_degrade(&self, found: &Found) -> Result<(), Error> {
+        match &found.error {
+            Some(error) if self.settings.on_store_error == OnStoreError::Fail => Err(error.clone()),
+            _ => Ok(()),
+        }
+    }
+}

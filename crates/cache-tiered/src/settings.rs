@@ -1,0 +1,98 @@
+//! The policy of a cache.
+
+use std::time::Duration;
+
+use cache_codec::{Compression, Limits};
+use cache_core::{Format, LoadOptions, Problems, Ttl};
+
+/// What reads and fills do when the store fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnStoreError {
+    /// Go on with tier 1 and the loader; the failure is counted.
+    #[default]
+    Degrade,
+    /// Fail with the store's error.
+    Fail,
+}
+
+/// The policy of a cache. Durations are checked when the cache is built.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long an entry is fresh when the caller does not say: 1 ms to 365 days, 1 h by default.
+    pub default_ttl: Ttl,
+    /// How long after that it may be served stale when the caller does not say: 0 to 365 days, 0 by default.
+    pub stale_for: Duration,
+    /// How values are serialised.
+    pub format: Format,
+    /// Whether and how stored values are compressed.
+    pub compression: Compression,
+    /// How large values may be.
+    pub limits: Limits,
+    /// The longest that a call of the store may take: 1 ms to 1 minute, 250 ms by default.
+    pub store_timeout: Duration,
+    /// The longest that a load may take: 1 ms to 1 day, 30 s by default.
+    pub load_timeout: Duration,
+    /// How long a claim to load lasts unless its owner prolongs it: 10 ms to 5 minutes, 5 s by default.
+    pub claim_ttl: Ttl,
+    /// How long after a failed load its error answers at once: 0 (not at all) to 1 hour, 1 s by default.
+    pub negative_window: Duration,
+    /// What reads and fills do when the store fails.
+    pub on_store_error: OnStoreError,
+    /// Whether a key is loaded by one process at a time, where the store can see to it. On by default.
+    pub claims: bool,
+    /// Whether `get_or_load` waits until the store has what was loaded. Off by default.
+    pub wait_for_write: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            default_ttl: Ttl::clamped(Duration::from_secs(3600)),
+            stale_for: Duration::ZERO,
+            format: Format::default(),
+            compression: Compression::default(),
+            limits: Limits::default(),
+            store_timeout: Duration::from_millis(250),
+            load_timeout: Duration::from_secs(30),
+            claim_ttl: Ttl::clamped(Duration::from_secs(5)),
+            negative_window: Duration::from_secs(1),
+            on_store_error: OnStoreError::default(),
+            claims: true,
+            wait_for_write: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Adds what is wrong with these settings to `problems`.
+    pub fn check(&self, problems: &mut Problems) {
+        let mut within = |name: &str, value: Duration, least: Duration, most: Duration| {
+            problems.check(value >= least && value <= most, || {
+                format!("{name} is {value:?}, {least:?} to {most:?} are allowed")
+            });
+        };
+        let millisecond = Ttl::MIN.as_duration();
+        within("stale_for", self.stale_for, Duration::ZERO, Ttl::MAX.as_duration());
+        within("store_timeout", self.store_timeout, millisecond, Duration::from_secs(60));
+        within("load_timeout", self.load_timeout, millisecond, LoadOptions::MAX_LOAD_TIMEOUT);
+        within(
+            "claim_ttl",
+            self.claim_ttl.as_duration(),
+            Duration::from_millis(10),
+            Duration::from_secs(300),
+        );
+        within("negative_window", self.negative_window, Duration::ZERO, Duration::from_secs(3600));
+        let Limits { value, decoded } = self.limits;
+        problems.check(value > 0 && value <= decoded, || {
+            format!("the longest value is {value} bytes, 1 to {decoded} (the longest decompressed value) are allowed")
+        });
+        problems.check(self.format != Format::Json || cfg!(feature = "json"), || {
+            "format: this build does not have JSON, enable the feature `json` or use MessagePack".to_owned()
+        });
+        problems.check(self.format != Format::Bincode, || {
+            "bincode cannot serialise a cache of any type: it needs a schema declared for each".to_owned()
+        });
+    }
+}

@@ -1,0 +1,278 @@
+//! `set`, `delete` and `expire`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_codec::{Header, Opened};
+use cache_core::{
+    Encoded, Error, ErrorKind, Event, Fill, Filled, Key, LocalEntry, Meta, Moment, PutIf, RemoveIf,
+    SetOptions, Stamp, Store, Ttl, Value, check_key,
+};
+use serde::Serialize;
+
+use crate::cache::Cache;
+use crate::decide;
+use crate::engine::{Engine, Keep};
+use crate::settings::OnStoreError;
+use crate::writing::Write;
+
+impl Cache {
+    /// Stores a value under `key`. A `Duration` as options is the TTL, `()` means the cache's defaults.
+    ///
+    /// The value is serialised once, here. When this returns, no read of any process that is in step with the store
+    /// gets an older value. Dropping the future leaves either the old or the new value.
+    ///
+    /// ```
+    /// # use cache_tiered::{Cache, Error, SetOptions};
+    /// # use std::time::Duration;
+    /// # async fn example(cache: &Cache) -> Result<(), Error> {
+    /// cache.set("session:42", &("ann", 7), Duration::from_secs(1800)).await?;
+    /// cache.set("greeting", "hello", ()).await?;
+    /// cache.set("user:42", &vec![1, 2], SetOptions::default().tag("team:7")).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Validation`] for a bad key or options (nothing is stored), [`ErrorKind::TooLarge`] and
+    /// [`ErrorKind::Codec`] for a value that cannot be kept, [`ErrorKind::Unsupported`] for tags on a store without
+    /// marks, [`ErrorKind::Closed`]. A failing store is an error only with [`OnStoreError::Fail`]; else the value is
+    /// served by this process.
+    pub async fn set<T: Serialize + Sync + ?Sized>(
+        &self,
+        key: impl AsRef<str> + Send,
+        value: &T,
+        options: impl Into<SetOptions> + Send,
+    ) -> Result<(), Error> {
+        let key = key.as_ref();
+        let (encoded, keep) = self.engine.prepare(key, value, &options.into())?;
+        Box::pin(self.engine.write(key, encoded, keep)).await
+    }
+
+    /// Removes the value of `key`: it is gone, also as a stale one, and what is being loaded for it is not kept.
+    ///
+    /// # Errors
+    /// As [`Cache::set`]; if the store fails, this process has let go of the value but others have not been told.
+    #[doc(alias = "invalidate")]
+    pub async fn delete(&self, key: impl AsRef<str> + Send) -> Result<(), Error> {
+        let key = key.as_ref();
+        check_key(key)?;
+        Box::pin(self.engine.delete(key)).await
+    }
+
+    /// Makes the value of `key` stale: `get` misses from now on, and `get_or_load` may serve it while it loads a new
+    /// one, for as long as its `stale_for` says. Without a `stale_for` it is gone.
+    ///
+    /// # Errors
+    /// As [`Cache::delete`].
+    pub async fn expire(&self, key: impl AsRef<str> + Send) -> Result<(), Error> {
+        let key = key.as_ref();
+        check_key(key)?;
+        Box::pin(self.engine.expire(key)).await
+    }
+}
+
+impl Engine {
+    /// Checks a write and serialises its value.
+    pub(crate) fn prepare<T: Serialize + ?Sized>(
+        &self,
+        key: &str,
+        value: &T,
+        options: &SetOptions,
+    ) -> Result<(Encoded, Keep), Error> {
+        let checked = self.check_open().and(check_key(key)).and_then(|()| options.validate());
+        checked
+            .and_then(|()| self.check_tags(!options.tags.is_empty()))
+            .map_err(|error| error.in_operation("set"))?;
+        let format = self.settings.format;
+        let bytes = cache_codec::encode(format, value, self.value_limit())
+            .map_err(|error| error.in_operation("set").for_key(key))?;
+        Ok((Encoded { format, bytes }, self.keep(options)))
+    }
+
+    pub(crate) async fn write(&self, key: &str, encoded: Encoded, keep: Keep) -> Result<(), Error> {
+        let began = self.timer.now();
+        let hash = self.seed.hash(key);
+        self.counters.sets.one();
+        self.negative.clear(key);
+        let bytes = encoded.bytes.len();
+        let known = self.marks.newest();
+        let stamp = self.stamp().await;
+        let mut entry = LocalEntry {
+            weight: Self::weight(key, bytes),
+            meta: Meta {
+                fresh_until: began + keep.fresh.as_duration(),
+                dead_at: began + keep.total.as_duration(),
+                made_at: began,
+                stamp: stamp.as_ref().copied().unwrap_or_default(),
+                tags: keep.tags.clone(),
+                version: self.versions.value(),
+                schema: None,
+                cost: Duration::ZERO,
+                local_only: false,
+            },
+            value: Value::Encoded(Arc::new(encoded.clone())),
+        };
+        let Some(store) = &self.store else {
+            self.fence(hash, key);
+            let filled = self.local.insert(hash, key, entry, Fill::Write);
+            self.tell(|| Event::Write { key, bytes, stored: None, took: self.timer.now().since(began) });
+            return match filled {
+                Filled::TooLarge => Err(self.too_large(key, bytes)),
+                Filled::Stored | Filled::Fenced => Ok(()),
+            };
+        };
+        let full = self.namespace.key(key)?;
+        let header = header_of(&entry.meta, &keep, &encoded, self.timer.unix_millis());
+        let sealed = cache_codec::seal(&header, &full, &encoded.bytes, &self.settings.compression)
+            .map_err(|error| error.in_operation("set").for_key(key))?;
+        let stored = sealed.len();
+        let write = Write::begin(self, hash, key);
+        let token = self.local.token(hash);
+        let put = async {
+            stamp?;
+            self.timed("put", store.put(&full, sealed, keep.total, PutIf::Always)).await
+        };
+        let result = match put.await {
+            Ok(written) => {
+                // If two writes crossed, or a change by somebody else came in between, which one the store took last
+                // is for the next read to find out.
+                if self.may_copy(written.tracked)
+                    && write.is_alone()
+                    && self.local.insert(hash, key, entry, Fill::Load(token)) == Filled::Stored
+                {
+                    write.kept();
+                }
+                Ok(())
+            }
+            Err(error) if self.settings.on_store_error == OnStoreError::Fail => {
+                Err(error.in_operation("set").for_key(key))
+            }
+            Err(_) => {
+                entry.meta.stay_local(began, known);
+                self.local.insert(hash, key, entry, Fill::Write);
+                write.kept();
+                Ok(())
+            }
+        };
+        self.tell(|| Event::Write { key, bytes, stored: Some(stored), took: self.timer.now().since(began) });
+        result
+    }
+
+    fn too_large(&self, key: &str, bytes: usize) -> Error {
+        let most = self.local.usage().max_weight;
+        Error::new(
+            ErrorKind::TooLarge,
+            format!(
+                "the value is {bytes} bytes long when serialised, and tier 1 may hold {most} bytes in all"
+            ),
+        )
+        .in_operation("set")
+        .for_key(key)
+    }
+
+    pub(crate) async fn delete(&self, key: &str) -> Result<(), Error> {
+        self.check_open()?;
+        let hash = self.seed.hash(key);
+        self.counters.deletes.one();
+        self.negative.clear(key);
+        self.tell(|| Event::Invalidate { operation: "delete" });
+        let Some(store) = &self.store else {
+            self.void(hash, key);
+            return Ok(());
+        };
+        let full = self.namespace.key(key)?;
+        let _write = Write::begin(self, hash, key);
+        let removed = self.timed("remove", store.remove(&full, RemoveIf::Always)).await;
+        removed.map(drop).map_err(|error| error.in_operation("delete").for_key(key))
+    }
+
+    async fn expire(&self, key: &str) -> Result<(), Error> {
+        self.check_open()?;
+        let hash = self.seed.hash(key);
+        self.counters.expires.one();
+        self.negative.clear(key);
+        self.tell(|| Event::Invalidate { operation: "expire" });
+        let Some(store) = &self.store else {
+            self.fence(hash, key);
+            self.local.expire(hash, key, self.timer.now());
+            return Ok(());
+        };
+        let full = self.namespace.key(key)?;
+        let _write = Write::begin(self, hash, key);
+        let expired = self.expire_stored(&**store, &full).await;
+        expired.map_err(|error| error.in_operation("expire").for_key(key))
+    }
+
+    /// Writes what is stored anew as an entry that is no longer fresh, or removes it if it may not be served stale.
+    async fn expire_stored(&self, store: &dyn Store, key: &Key) -> Result<(), Error> {
+        loop {
+            let sent_at = self.timer.now();
+            let Some(stored) = self.timed("get", store.get(key)).await?.found else { return Ok(()) };
+            let (mut header, payload) = match cache_codec::open(&stored.bytes, key, &self.settings.limits) {
+                Ok(Opened::Value(header, payload)) => (header, payload),
+                Ok(Opened::Lease(lease)) => {
+                    // A load is under way; without its lease what it brings is not kept.
+                    if self.timed("remove", store.remove(key, RemoveIf::Version(lease))).await? {
+                        return Ok(());
+                    }
+                    continue;
+                }
+                Err(_) => return Ok(()),
+            };
+            let old = header.version;
+            let span = decide::place(header.fresh, header.total, stored.remaining, sent_at);
+            if sent_at < span.fresh_until {
+                let stale_for = header.total.saturating_sub(header.fresh);
+                header.fresh = sent_at.since(span.made_at);
+                header.total = header.fresh + stale_for;
+            }
+            // What was stale before gets a new version all the same, so that a refresh under way is not kept.
+            header.version = self.versions.value();
+            let end = span.dead_at.min(sent_at + header.total.saturating_sub(header.fresh));
+            let done = match Ttl::new(end.since(sent_at)) {
+                Err(_) => self.timed("remove", store.remove(key, RemoveIf::Version(old))).await?,
+                Ok(left) => {
+                    let sealed = cache_codec::seal(&header, key, &payload.bytes, &self.settings.compression)?;
+                    self.timed("put", store.put(key, sealed, left, PutIf::Version(old))).await?.stored
+                }
+            };
+            if done {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The longest that a value is served which the store could not take.
+const LOCAL_ONLY_FOR: Duration = Duration::from_secs(60);
+
+/// What is done to an entry that the store could not take.
+pub(crate) trait StayLocal {
+    /// It stays in this process, for a short time, and is judged by the marks that this process knows. They stood at
+    /// `known` before the value was made.
+    fn stay_local(&mut self, now: Moment, known: u64);
+}
+
+impl StayLocal for Meta {
+    fn stay_local(&mut self, now: Moment, known: u64) {
+        self.local_only = true;
+        self.stamp = Stamp { nonce: 0, seq: known };
+        self.dead_at = self.dead_at.min(now + LOCAL_ONLY_FOR);
+        self.fresh_until = self.fresh_until.min(self.dead_at);
+    }
+}
+
+/// The header of an entry that is to be stored.
+pub(crate) fn header_of(meta: &Meta, keep: &Keep, encoded: &Encoded, created_unix_ms: u64) -> Header {
+    Header {
+        version: meta.version,
+        format: encoded.format,
+        fresh: keep.fresh.as_duration(),
+        total: keep.total.as_duration(),
+        cost: meta.cost,
+        stamp: meta.stamp,
+        tags: keep.tags.clone(),
+        schema: meta.schema,
+        created_unix_ms,
+    }
+}

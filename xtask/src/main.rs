@@ -1,0 +1,101 @@
+//! The project's own tasks. A person and the continuous integration call the same ones.
+
+mod breaks;
+mod cargo;
+mod docs;
+mod features;
+mod libtest;
+mod links;
+mod lint;
+mod nightly;
+mod patch;
+mod process;
+mod rust;
+mod test;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+/// How a task ends: `Ok(false)` when it has said itself what is wrong, `Err` when it could not do its work.
+type Outcome = Result<bool, String>;
+
+struct Task {
+    name: &'static str,
+    line: &'static str,
+    run: fn(&[String]) -> Outcome,
+}
+
+const TASKS: &[Task] = &[
+    Task {
+        name: "test",
+        line: "every test, doc test and example [--quick: no doc tests, no examples]",
+        run: test::run,
+    },
+    Task {
+        name: "lint",
+        line: "format, clippy, documentation and dependencies, warnings denied",
+        run: lint::run,
+    },
+    Task { name: "tidy", line: "the rules of the architecture, as tests of the source", run: tidy::run },
+    Task {
+        name: "docs",
+        line: "builds the documentation, warnings denied, and follows its links",
+        run: docs::run,
+    },
+    Task {
+        name: "features",
+        line: "every crate with each feature alone, with none and with all",
+        run: features::run,
+    },
+    Task {
+        name: "breaks",
+        line: "removes each protection and sees its test turn red [part of a name]",
+        run: breaks::run,
+    },
+    Task {
+        name: "nightly",
+        line: "what takes long: breaks, features, more property cases, miri",
+        run: nightly::run,
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = arguments.split_first() else {
+        help();
+        return ExitCode::SUCCESS;
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        help();
+        return ExitCode::SUCCESS;
+    }
+    let Some(task) = TASKS.iter().find(|task| task.name == name) else {
+        eprintln!("error: there is no task `{name}`");
+        help();
+        return ExitCode::FAILURE;
+    };
+    match (task.run)(rest) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() {
+    println!("cargo xtask <task>\n");
+    for task in TASKS {
+        println!("  {:<9} {}", task.name, task.line);
+    }
+}
+
+/// Refuses what a task has no use for.
+fn no_arguments(arguments: &[String]) -> Result<(), String> {
+    match arguments.first() {
+        None => Ok(()),
+        Some(argument) => Err(format!("`{argument}` is of no use here, this task takes no arguments")),
+    }
+}
