@@ -1,0 +1,42 @@
+//! When to try to connect again.
+
+use std::time::Duration;
+
+/// What the last attempt or connection ended with, as far as the next attempt is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The server cannot be reached, or went away.
+    Away,
+    /// The server refuses these credentials or this database: trying often only fills its log.
+    Refused,
+}
+
+/// The wait before the next attempt, the first included: random within a range, so that the clients of a server that
+/// restarts do not come all at once. `random` is any 64 random bits.
+pub(crate) fn delay(trouble: Trouble, random: u64) -> Duration {
+    let (least, most) = match trouble {
+        Trouble::Away => (20, 500),
+        Trouble::Refused => (2_000, 5_000),
+    };
+    Duration::from_millis(least + random % (most - least + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_are_spread_over_their_whole_range_and_never_left() {
+        for (trouble, least, most) in [(Trouble::Away, 20, 500), (Trouble::Refused, 2_000, 5_000)] {
+            let waits = (0..10_000u64).map(|i| delay(trouble, i.wrapping_mul(0x9E37_79B9_7F4A_7C15)));
+            let millis: Vec<u128> = waits.map(|wait| wait.as_millis()).collect();
+            assert!(millis.iter().all(|wait| (least..=most).contains(wait)));
+            let tenth = (most - least) / 10;
+            for part in 0..10 {
+                let from = least + part * tenth;
+                let here = millis.iter().filter(|&&wait| wait >= from && wait < from + tenth).count();
+                assert!((500..=2_000).contains(&here), "{here} of 10 000 wait {from} ms and a little");
+            }
+        }
+    }
+}

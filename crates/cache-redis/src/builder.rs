@@ -1,0 +1,128 @@
+//! How a store is put together.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Clock, Error, Problems, SystemClock};
+
+use crate::address::Address;
+use crate::store::RedisStore;
+
+/// Builds a [`RedisStore`]. `Debug` shows no credentials.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_redis::RedisStore;
+///
+/// # fn main() -> Result<(), cache_core::Error> {
+/// let store = RedisStore::builder("redis://:secret@127.0.0.1:6379/2")
+///     .connect_timeout(Duration::from_millis(500))
+///     .build()?;
+/// assert!(!format!("{store:?}").contains("secret"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until it is built"]
+pub struct RedisStoreBuilder {
+    url: String,
+    password: Option<String>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) heartbeat: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) large_value: usize,
+}
+
+impl RedisStoreBuilder {
+    pub(crate) fn new(url: String) -> Self {
+        Self {
+            url,
+            password: None,
+            clock: Arc::new(SystemClock::new()),
+            connect_timeout: Duration::from_secs(1),
+            heartbeat: Duration::from_millis(250),
+            lease: Duration::from_secs(1),
+            large_value: 256 << 10,
+        }
+    }
+
+    /// The password, instead of one in the URL.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// The clock whose moments are told to the feed: that of the cache in front, the system's by default.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The longest that an attempt to connect may take, signing in included: 1 ms to 1 minute, 1 s by default.
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
+    }
+
+    /// How often to ask whether the server is there: 10 ms to 1 minute, 250 ms by default.
+    pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
+        self.heartbeat = heartbeat;
+        self
+    }
+
+    /// How long the server may leave a question unanswered before the connection is given up: at least twice the
+    /// heartbeat, 10 minutes at most, 1 s by default.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Values longer than this, in bytes, go over a second connection, so that others need not wait behind them: 1 KiB
+    /// to 64 MiB, 256 KiB by default. The second connection is opened when it is first needed.
+    pub fn large_value(mut self, bytes: usize) -> Self {
+        self.large_value = bytes;
+        self
+    }
+
+    /// The store. Opens nothing yet: the first call does, or [`RedisStore::connected`].
+    ///
+    /// # Errors
+    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong.
+    pub fn build(self) -> Result<RedisStore, Error> {
+        let mut problems = Problems::default();
+        let address = problems.take(Address::parse(&self.url, self.password.as_deref()));
+        let mut within = |name: &str, value: Duration, least: Duration, most: Duration| {
+            problems.check(value >= least && value <= most, || {
+                format!("{name} is {value:?}, {least:?} to {most:?} are allowed")
+            });
+        };
+        let minute = Duration::from_secs(60);
+        within("connect_timeout", self.connect_timeout, Duration::from_millis(1), minute);
+        within("heartbeat", self.heartbeat, Duration::from_millis(10), minute);
+        within("lease", self.lease, self.heartbeat.saturating_mul(2), minute * 10);
+        problems.check((1 << 10..=RedisStore::MAX_VALUE).contains(&self.large_value), || {
+            format!(
+                "large_value is {} bytes, 1024 to {} are allowed",
+                self.large_value,
+                RedisStore::MAX_VALUE
+            )
+        });
+        problems.configuration()?;
+        match address {
+            Some(address) => Ok(RedisStore::new(&address, &self)),
+            None => Err(Error::new(cache_core::ErrorKind::Internal, "a bad URL was not refused")),
+        }
+    }
+}
+
+impl fmt::Debug for RedisStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStoreBuilder")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("heartbeat", &self.heartbeat)
+            .field("lease", &self.lease)
+            .field("large_value", &self.large_value)
+            .finish_non_exhaustive()
+    }
+}

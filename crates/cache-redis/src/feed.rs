@@ -1,0 +1,177 @@
+//! Hands on what the server tells of others' changes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use cache_core::{FeedSink, LinkId, Moment, Namespace, Stamp};
+use parking_lot::RwLock;
+use redis::{PushInfo, PushKind, Value};
+use tokio::sync::Notify;
+
+use crate::conn::Conn;
+use crate::fault::Fault;
+use crate::marks::{self, News};
+
+/// Nothing is known of the marks yet.
+const UNKNOWN: u64 = u64::MAX;
+
+/// Who is told, and of what. Sinks are held weakly.
+#[derive(Debug, Default)]
+pub(crate) struct Feed {
+    listeners: RwLock<Vec<Arc<Listener>>>,
+    /// Some namespace's marks have changed and are to be read.
+    marks_changed: Notify,
+}
+
+struct Listener {
+    namespace: Namespace,
+    sink: Weak<dyn FeedSink>,
+    /// Later marks than this have not been told.
+    told: AtomicU64,
+    changed: AtomicBool,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener").field("namespace", &self.namespace).finish_non_exhaustive()
+    }
+}
+
+impl Listener {
+    fn concerns(&self, key: &[u8]) -> bool {
+        key.starts_with(self.namespace.prefix().as_bytes())
+    }
+}
+
+impl Feed {
+    pub(crate) fn subscribe(&self, namespace: &Namespace, sink: Weak<dyn FeedSink>) {
+        let listener = Listener {
+            namespace: namespace.clone(),
+            sink,
+            told: AtomicU64::new(UNKNOWN),
+            changed: AtomicBool::new(false),
+        };
+        let mut listeners = self.listeners.write();
+        listeners.retain(|listener| listener.sink.strong_count() > 0);
+        listeners.push(Arc::new(listener));
+    }
+
+    /// Whether at most one listens to this namespace. The server leaves out own changes by connection, so of two that
+    /// share one, each would miss what the other changes.
+    pub(crate) fn is_sole(&self, prefix: &str) -> bool {
+        let listeners = self.listeners.read();
+        let here = listeners.iter().filter(|listener| listener.namespace.prefix() == prefix);
+        here.filter(|listener| listener.sink.strong_count() > 0).count() <= 1
+    }
+
+    /// Call before a mark is made: when the guard is dropped, whatever became of the mark, those of several listeners
+    /// that did not make it are told.
+    pub(crate) fn will_mark<'a>(&'a self, namespace: &'a Namespace) -> WillMark<'a> {
+        WillMark { feed: self, namespace }
+    }
+
+    fn marks_have_changed(&self, listener: &Listener) {
+        listener.changed.store(true, Ordering::Release);
+        self.marks_changed.notify_one();
+    }
+
+    /// Takes in what the server says without being asked. O(1) in the number of entries, and waits for nothing.
+    pub(crate) fn take_in(&self, link: LinkId, push: &PushInfo) {
+        if push.kind != PushKind::Invalidate {
+            return;
+        }
+        match push.data.as_slice() {
+            [Value::Array(keys)] => {
+                for key in keys {
+                    match key {
+                        Value::BulkString(key) => self.invalidate(key),
+                        _ => self.retire_all(link),
+                    }
+                }
+            }
+            // Everything was flushed, or the server says something unheard of, which is taken for the worst.
+            _ => self.retire_all(link),
+        }
+    }
+
+    fn invalidate(&self, key: &[u8]) {
+        for listener in self.listeners.read().iter().filter(|listener| listener.concerns(key)) {
+            if key.len() == listener.namespace.prefix().len() {
+                self.marks_have_changed(listener);
+            } else if let Some(sink) = listener.sink.upgrade() {
+                sink.invalidate(key);
+            }
+        }
+    }
+
+    /// Everything may have changed.
+    pub(crate) fn retire_all(&self, link: LinkId) {
+        for listener in self.listeners.read().iter() {
+            listener.told.store(UNKNOWN, Ordering::Release);
+            if let Some(sink) = listener.sink.upgrade() {
+                sink.retire_all(link);
+            }
+        }
+    }
+
+    pub(crate) fn alive(&self, link: LinkId, sent_at: Moment) {
+        for sink in self.listeners.read().iter().filter_map(|listener| listener.sink.upgrade()) {
+            sink.alive(link, sent_at);
+        }
+    }
+
+    /// Somebody has learned where the marks stand; whatever comes later is to be told.
+    pub(crate) fn marks_are_known(&self, namespace: &Namespace, now: Stamp) {
+        for listener in self.listeners.read().iter().filter(|listener| listener.namespace == *namespace) {
+            // Answers may be taken in out of order: the earliest counts.
+            listener.told.fetch_min(now.seq, Ordering::AcqRel);
+        }
+    }
+
+    /// Ends when some namespace's marks have changed.
+    pub(crate) async fn marks_changed(&self) {
+        self.marks_changed.notified().await;
+    }
+
+    /// Reads and tells the marks that have changed; all of them if the server does not say which have.
+    pub(crate) async fn refresh_marks(&self, conn: &Conn) -> Result<(), Fault> {
+        let listeners = self.listeners.read().clone();
+        for listener in listeners {
+            let Some(sink) = listener.sink.upgrade() else { continue };
+            if !listener.changed.swap(false, Ordering::AcqRel) && conn.tracking {
+                continue;
+            }
+            let told = listener.told.load(Ordering::Acquire);
+            let since = if told == UNKNOWN { 0 } else { told };
+            match marks::since(conn, &listener.namespace, since).await? {
+                News::Lost => sink.retire_all(conn.link),
+                News::Marks(marks) => {
+                    let Some(&(_, last)) = marks.last() else { continue };
+                    for (mark, at) in &marks {
+                        sink.mark(mark, *at);
+                    }
+                    // If somebody learned of an earlier position meanwhile, some marks are told twice.
+                    let _ =
+                        listener.told.compare_exchange(told, last.seq, Ordering::AcqRel, Ordering::Acquire);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A mark that is being made over this connection, which the server does not tell this connection.
+pub(crate) struct WillMark<'a> {
+    feed: &'a Feed,
+    namespace: &'a Namespace,
+}
+
+impl Drop for WillMark<'_> {
+    fn drop(&mut self) {
+        if !self.feed.is_sole(self.namespace.prefix()) {
+            for listener in self.feed.listeners.read().iter().filter(|it| it.namespace == *self.namespace) {
+                self.feed.marks_have_changed(listener);
+            }
+        }
+    }
+}
