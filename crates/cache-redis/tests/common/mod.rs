@@ -10,35 +10,35 @@ use cache_redis::RedisStore;
 use cache_testkit::redis::{Options, RedisServer, fresh_namespace};
 
 /// The server of this process, for tests that leave it as it is.
-pub fn shared() -> &'static RedisServer {
+pub(crate) fn shared() -> &'static RedisServer {
     static SERVER: OnceLock<RedisServer> = OnceLock::new();
     SERVER.get_or_init(|| RedisServer::shared_or_launch().unwrap())
 }
 
 /// A server that a test may stop, fill or spoil.
-pub fn own(options: &Options) -> RedisServer {
+pub(crate) fn own(options: &Options) -> RedisServer {
     RedisServer::launch(options).unwrap()
 }
 
 /// A new client of the server.
-pub fn client(server: &RedisServer) -> Arc<RedisStore> {
+pub(crate) fn client(server: &RedisServer) -> Arc<RedisStore> {
     Arc::new(RedisStore::builder(server.url()).build().unwrap())
 }
 
 /// A key that no other test uses.
-pub fn key(test: &str) -> (Namespace, Key) {
+pub(crate) fn key(test: &str) -> (Namespace, Key) {
     let namespace = fresh_namespace(test).unwrap();
     let key = namespace.key("k").unwrap();
     (namespace, key)
 }
 
 /// A minute.
-pub fn minute() -> Ttl {
+pub(crate) fn minute() -> Ttl {
     Ttl::clamped(Duration::from_secs(60))
 }
 
 /// Waits until the store's link works.
-pub async fn up(store: &RedisStore, within: Duration) -> Duration {
+pub(crate) async fn up(store: &RedisStore, within: Duration) -> Duration {
     let began = Instant::now();
     cache_testkit::eventually(within, "the link is up", || store.link_state().status == LinkStatus::Up).await.unwrap();
     began.elapsed()
