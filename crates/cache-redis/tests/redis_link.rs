@@ -22,12 +22,6 @@ fn connections(server: &RedisServer) -> usize {
     server.command(&["CLIENT", "LIST"]).unwrap().text().lines().count() - 1
 }
 
-fn accepted(server: &RedisServer) -> usize {
-    let info = server.command(&["INFO", "stats"]).unwrap().text();
-    let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
-    line.unwrap().trim().parse().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_first_calls_open_one_connection_and_large_values_a_second() {
     let server = own(&Options::new());
@@ -189,34 +183,6 @@ async fn the_heartbeat_tells_when_the_last_answered_question_was_sent() {
         last = Some(sent_at);
     }
     assert!(last <= store.link_state().alive_at && last <= Some(clock.now()));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_of_a_server_that_restarts_come_back_one_after_another() {
-    const CLIENTS: usize = 500;
-    let server = own(&Options::new());
-    let stores: Vec<_> = (0..CLIENTS).map(|_| client(&server)).collect();
-    for stores in stores.chunks(50) {
-        join_all(stores.iter().map(|store| store.connected())).await;
-    }
-    assert_eq!(connections(&server), CLIENTS);
-    server.restart().unwrap();
-    let began = Instant::now();
-    let mut seen = vec![(Duration::ZERO, accepted(&server))];
-    while connections(&server) < CLIENTS {
-        assert!(began.elapsed() < Duration::from_secs(10), "they do not come back");
-        seen.push((began.elapsed(), accepted(&server)));
-        tokio::task::yield_now().await;
-    }
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(2), "all are back within two seconds: {took:?}");
-    // No tenth of a second sees more than its share of a wait that is spread over half a second, twice over.
-    for (at, (when, count)) in seen.iter().enumerate() {
-        let later = seen[at..].iter().take_while(|(then, _)| *then - *when < Duration::from_millis(100)).last().unwrap();
-        // Each look is a connection, too.
-        let came = later.1 - count - (seen[at..].iter().position(|s| s.0 == later.0).unwrap() * 2);
-        assert!(came < CLIENTS * 2 / 5, "{came} came between {when:?} and {:?}", later.0);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
