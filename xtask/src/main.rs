@@ -10,6 +10,7 @@ mod lint;
 mod nightly;
 mod patch;
 mod process;
+mod redis;
 mod rust;
 mod test;
 mod tidy;
@@ -29,7 +30,7 @@ struct Task {
 const TASKS: &[Task] = &[
     Task {
         name: "test",
-        line: "every test, doc test and example [--quick: no doc tests, no examples]",
+        line: "every test, doc test and example [--quick] [--only-redis] [--redis docker|native|url|fetch]",
         run: test::run,
     },
     Task {

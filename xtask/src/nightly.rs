@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::cargo::cargo;
 use crate::tree::root;
-use crate::{Outcome, breaks, features, no_arguments, process};
+use crate::{Outcome, breaks, features, no_arguments, process, test};
 
 /// Eight times as many as proptest tries by itself.
 const PROPERTY_CASES: &str = "2000";
@@ -18,6 +18,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     clean &= features::run(&[])?;
     let mut long = cargo(&root(), &["test", "--workspace", "--all-features", "--no-fail-fast"]);
     clean &= process::shown(long.env("PROPTEST_CASES", PROPERTY_CASES))?;
+    // The other server that speaks the protocol.
+    clean &= test::run(&["--only-redis".into(), "--redis".into(), "fetch".into()])?;
     // Fails if a hit through the handle costs more than twice what the bare map does.
     clean &= process::shown(&mut cargo(&root(), &["bench", "--package", "cache-tiered", "--bench", "hit"]))?;
     clean &= miri()?;

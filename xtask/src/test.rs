@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test of the workspace, every doc test, every example.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -11,30 +11,71 @@ use crate::Outcome;
 use crate::cargo::cargo;
 use crate::libtest::{Report, Source, Suite};
 use crate::process::{self, Limit};
+use crate::redis::{self, Servers, WAYS, resolved};
 use crate::tree::{Package, Tree};
 
 /// Longer than any doc test compiles, shorter than anybody wants to wait for a hung test.
 const SILENCE: Duration = Duration::from_secs(300);
 const EXAMPLE: Duration = Duration::from_secs(60);
 
-/// `--quick` leaves out doc tests and examples.
+/// What is asked for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wish {
+    /// No doc tests, no examples.
+    quick: bool,
+    /// Only the tests that need a real server.
+    only_redis: bool,
+    /// The way to that server.
+    way: Option<String>,
+}
+
+impl Wish {
+    fn read(arguments: &[String]) -> Result<Self, String> {
+        let mut wish = Self::default();
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--quick" => wish.quick = true,
+                "--only-redis" => wish.only_redis = true,
+                "--redis" => {
+                    let way = arguments.next().filter(|way| WAYS.contains(&way.as_str()));
+                    let way = way.ok_or_else(|| format!("`--redis` takes one of {}", WAYS.join(", ")))?;
+                    wish.way = Some(way.clone());
+                }
+                other => {
+                    return Err(format!("`{other}` is not one of `--quick`, `--only-redis`, `--redis WAY`"));
+                }
+            }
+        }
+        Ok(wish)
+    }
+}
+
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let quick = match arguments {
-        [] => false,
-        [only] if only == "--quick" => true,
-        _ => return Err("`--quick` is the only argument".into()),
-    };
+    let wish = Wish::read(arguments)?;
+    let servers = Servers::by(wish.way.clone())?;
     let tree = Tree::load()?;
     let executables = build(&tree.root)?;
 
     let mut report = Report::default();
     let mut arguments = vec!["test", "--workspace", "--all-features", "--no-fail-fast"];
-    if quick {
+    let meant: BTreeSet<&str> = executables
+        .values()
+        .filter(|built| built.is_for_redis(&tree))
+        .map(|built| built.name.as_str())
+        .collect();
+    if wish.only_redis {
+        if meant.is_empty() {
+            return Err("no test is there for a real server".into());
+        }
+        arguments.extend(meant.iter().flat_map(|name| ["--test", name]));
+    } else if wish.quick {
         arguments.extend(["--lib", "--bins", "--tests"]);
     }
     let mut command = cargo(&tree.root, &arguments);
     // Colours would hide the lines that are read here, and a quiet cargo would not print them.
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
+    servers.tell(&mut command);
     println!("\n$ {}", process::display(&command));
     let ran = process::watched(&mut command, Limit::Silence(SILENCE), |line| {
         println!("{line}");
@@ -42,15 +83,20 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     })?;
 
     let mut rows: Vec<Row> = report.suites.iter().map(|suite| row(suite, &tree, &executables)).collect();
-    let mut faults = faults(&rows, &tree.packages);
+    let mut faults = if wish.only_redis { faults(&rows, &[]) } else { faults(&rows, &tree.packages) };
     if ran.status.is_none() {
         faults.push(format!("the tests were killed after {} s without a line", SILENCE.as_secs()));
     } else if !ran.succeeded() && rows.iter().all(|row| row.failed == 0) {
         faults.push("cargo failed, though no test did".into());
     }
-    if !quick {
-        rows.extend(examples(&tree, &executables)?);
+    if !wish.quick && !wish.only_redis {
+        rows.extend(examples(&tree, &executables, &servers)?);
     }
+    let launched = servers.read();
+    for row in &mut rows {
+        row.servers = launched.get(&row.program).cloned().unwrap_or_default();
+    }
+    faults.extend(without_server(&rows));
     Ok(summary(&rows, &faults))
 }
 
@@ -63,6 +109,9 @@ struct Row {
     failed: usize,
     ignored: usize,
     failures: Vec<String>,
+    program: PathBuf,
+    /// What it ran against: `redis 7.0.15 by native`.
+    servers: BTreeSet<String>,
 }
 
 /// What cargo built, and what it is.
@@ -71,6 +120,12 @@ struct Executable {
     kind: String,
     name: String,
     folder: PathBuf,
+}
+
+impl Executable {
+    fn is_for_redis(&self, tree: &Tree) -> bool {
+        self.kind == "test" && redis::is_meant(&name_of(&self.package, tree), &self.name)
+    }
 }
 
 /// Builds everything, so that a failure to build is told from a failure of a test.
@@ -108,14 +163,18 @@ fn build(root: &Path) -> Result<BTreeMap<PathBuf, Executable>, String> {
             name: message.target.name,
             folder: message.manifest_path.parent().unwrap_or(root).to_path_buf(),
         };
-        executables.insert(path, executable);
+        executables.insert(resolved(&path), executable);
     }
     Ok(executables)
 }
 
 fn row(suite: &Suite, tree: &Tree, executables: &BTreeMap<PathBuf, Executable>) -> Row {
+    let program = match &suite.source {
+        Source::Executable(path) => resolved(&tree.root.join(path)),
+        _ => PathBuf::new(),
+    };
     let (package, target) = match &suite.source {
-        Source::Executable(path) => match executables.get(&tree.root.join(path)) {
+        Source::Executable(path) => match executables.get(&program) {
             Some(built) => (name_of(&built.package, tree), target_name(built)),
             None => ("?".into(), path.clone()),
         },
@@ -132,6 +191,8 @@ fn row(suite: &Suite, tree: &Tree, executables: &BTreeMap<PathBuf, Executable>) 
         failed: suite.failed,
         ignored: suite.ignored,
         failures: suite.failures.clone(),
+        program,
+        servers: BTreeSet::new(),
     };
     if !suite.is_complete() {
         row.failed += 1;
@@ -176,14 +237,45 @@ fn faults(rows: &[Row], packages: &[Package]) -> Vec<String> {
     faults
 }
 
+/// What is wrong with the tests that need a real server: none may pass by not running.
+fn without_server(rows: &[Row]) -> Vec<String> {
+    let mut faults = Vec::new();
+    if rows.iter().all(|row| row.servers.is_empty() || row.passed + row.failed == 0) {
+        faults.push("no test ran against a Redis server".into());
+    }
+    for row in rows {
+        let Some(test) = row.target.strip_prefix("tests/") else { continue };
+        let (is_named, has_server) = (test.starts_with("redis_"), !row.servers.is_empty());
+        if is_named && !has_server && row.passed > 0 {
+            faults.push(format!("{} {} passed without a Redis server", row.package, row.target));
+        }
+        if has_server && !redis::is_meant(&row.package, test) {
+            faults.push(format!(
+                "{} {} uses a Redis server, so its name has to start with `redis_`",
+                row.package, row.target
+            ));
+        }
+    }
+    faults
+}
+
 /// Runs each example to its end. An example that does not end well, or not at all, has failed.
-fn examples(tree: &Tree, executables: &BTreeMap<PathBuf, Executable>) -> Result<Vec<Row>, String> {
+fn examples(
+    tree: &Tree,
+    executables: &BTreeMap<PathBuf, Executable>,
+    servers: &Servers,
+) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     for (path, built) in executables.iter().filter(|(_, built)| built.kind == "example") {
-        let mut row =
-            Row { package: name_of(&built.package, tree), target: target_name(built), ..Row::default() };
+        let mut row = Row {
+            package: name_of(&built.package, tree),
+            target: target_name(built),
+            program: path.clone(),
+            ..Row::default()
+        };
         let mut command = Command::new(path);
         command.current_dir(&built.folder);
+        servers.tell(&mut command);
         let ran = process::watched(&mut command, Limit::Total(EXAMPLE), |_| {})?;
         if ran.succeeded() {
             row.passed = 1;
@@ -208,6 +300,12 @@ fn summary(rows: &[Row], faults: &[String]) -> bool {
         for failure in &row.failures {
             println!("    FAILED {failure}");
         }
+    }
+    println!();
+    for row in rows.iter().filter(|row| !row.servers.is_empty() && row.passed + row.failed > 0) {
+        let servers: Vec<&str> = row.servers.iter().map(String::as_str).collect();
+        let ran = row.passed + row.failed;
+        println!("Redis: {ran} tests of {} {} ran against {}", row.package, row.target, servers.join(", "));
     }
     println!();
     for fault in faults {
@@ -252,6 +350,46 @@ mod tests {
     #[test]
     fn a_run_of_nothing_is_a_fault() {
         assert_eq!(faults(&[], &[]), ["no test ran"]);
+    }
+
+    fn redis_row(target: &str, passed: usize, server: &str) -> Row {
+        let servers = Some(server.to_owned()).filter(|server| !server.is_empty()).into_iter().collect();
+        Row { target: target.into(), servers, ..row("a", passed, 0, 0) }
+    }
+
+    #[test]
+    fn a_run_without_a_server_is_a_fault() {
+        assert_eq!(without_server(&[row("a", 3, 0, 0)]), ["no test ran against a Redis server"]);
+        assert_eq!(
+            without_server(&[redis_row("tests/redis_x.rs", 3, "redis 7 by native")]),
+            Vec::<String>::new()
+        );
+        // A server without a test against it is none.
+        assert_eq!(without_server(&[redis_row("bin x", 0, "redis 7 by native")]).len(), 1);
+    }
+
+    #[test]
+    fn tests_named_after_redis_have_a_server_and_others_do_not() {
+        let good = redis_row("tests/redis_x.rs", 3, "redis 7 by native");
+        let idle = redis_row("tests/redis_y.rs", 3, "");
+        let hidden = redis_row("tests/z.rs", 3, "redis 7 by native");
+        let faults = without_server(&[good, idle, hidden]);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(
+            faults[0].contains("redis_y.rs passed without") && faults[1].contains("z.rs uses"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn arguments_are_read_in_any_order_and_others_refused() {
+        let read = |line: &str| Wish::read(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        let wish = read("--only-redis --redis native --quick").unwrap();
+        assert_eq!(wish, Wish { quick: true, only_redis: true, way: Some("native".into()) });
+        assert_eq!(read("").unwrap(), Wish::default());
+        for line in ["--redis", "--redis podman", "--fast", "native"] {
+            assert!(read(line).is_err(), "{line}");
+        }
     }
 
     #[test]

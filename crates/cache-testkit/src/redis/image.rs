@@ -10,6 +10,7 @@ use futures_util::TryStreamExt;
 use testcontainers::bollard::query_parameters::CreateImageOptions;
 use testcontainers::bollard::{Docker, body_full};
 
+use super::lock::Lock;
 use super::{fetch, program};
 
 /// Names an image that takes the server's arguments as its command.
@@ -32,7 +33,7 @@ pub(super) async fn find(docker: &Docker) -> Result<(String, String), String> {
         return Ok(split(USUAL));
     }
     // Made at an earlier time, because nothing could be pulled then. It is not tried again for each test process.
-    let made = program::server().map(|binary| made_of(&binary)).transpose()?;
+    let made = program::server().or_else(fetch::kept).map(|binary| made_of(&binary)).transpose()?;
     if let Some(made) = &made
         && is_there(docker, made).await
     {
@@ -46,6 +47,7 @@ pub(super) async fn find(docker: &Docker) -> Result<(String, String), String> {
         })?,
     };
     let made = made_of(&binary)?;
+    let _lock = Lock::take("image");
     if !is_there(docker, &made).await {
         make(docker, &binary, &made).await?;
     }

@@ -29,6 +29,7 @@ mod fetch;
 mod folder;
 mod image;
 mod launch;
+mod lock;
 mod namespace;
 mod native;
 mod options;
