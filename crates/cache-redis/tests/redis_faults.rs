@@ -67,7 +67,10 @@ async fn a_black_hole_in_either_direction_costs_a_bounded_time_and_heals() {
 async fn answers_that_come_too_late_are_nobodys() {
     let (proxy, store, key) = bed(shared().addr(), "late").await;
     let link = store.link_state().link;
-    proxy.set_direction(Direction::ToClient, Fault::Delay { by: Duration::from_secs(5), jitter: Duration::ZERO });
+    proxy.set_direction(
+        Direction::ToClient,
+        Fault::Delay { by: Duration::from_secs(5), jitter: Duration::ZERO },
+    );
     let began = Instant::now();
     assert!(store.get(&key).await.is_err());
     assert!(began.elapsed() < LEASE + SLACK);
