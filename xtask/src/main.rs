@@ -1,5 +1,6 @@
 //! The project's own tasks. A person and the continuous integration call the same ones.
 
+mod bench;
 mod breaks;
 mod cargo;
 mod docs;
@@ -48,6 +49,11 @@ const TASKS: &[Task] = &[
         name: "features",
         line: "every crate with each feature alone, with none and with all",
         run: features::run,
+    },
+    Task {
+        name: "bench",
+        line: "what things cost beside what they are compared with: redis [--json]",
+        run: bench::run,
     },
     Task {
         name: "breaks",
