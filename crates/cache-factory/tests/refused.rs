@@ -10,11 +10,11 @@ use cache_factory::{CacheFactory, CacheSetup, ErrorKind, Format, TokioTimer};
 use cache_testkit::ReferenceServer;
 
 fn web() -> CacheSetup {
-    CacheFactory::new().for_web_app()
+    CacheFactory::new().for_web_app().memory_only()
 }
 
 fn with_store() -> CacheSetup {
-    web().store(Arc::new(ReferenceServer::new(Arc::new(TokioTimer::new())).connect()))
+    CacheFactory::new().for_web_app().store(Arc::new(ReferenceServer::new(Arc::new(TokioTimer::new())).connect()))
 }
 
 async fn refused(setup: CacheSetup) -> String {
@@ -161,6 +161,6 @@ async fn all_that_is_wrong_is_said_at_once() {
 
 #[tokio::test]
 async fn the_error_of_a_preset_names_it() {
-    let error = CacheFactory::new().for_testing().l1_cache_size(0).await.unwrap_err();
+    let error = CacheFactory::new().for_testing().memory_only().l1_cache_size(0).await.unwrap_err();
     assert!(error.to_string().starts_with("for_testing: "), "{error}");
 }
