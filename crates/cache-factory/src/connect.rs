@@ -54,9 +54,11 @@ pub(crate) async fn connect(server: &Server, clock: Arc<dyn Clock>) -> Result<Co
 /// [`ErrorKind::Configuration`] if not.
 pub(crate) fn check(server: &Server) -> Result<(), Error> {
     let (least, most) = presets::CONNECT_TIMEOUTS.into_inner();
-    // One out of range has been found already.
+    // What is out of range or given twice has been found already, and a file is not read yet.
     let connect_timeout = server.connect_timeout.clamp(least, most);
-    build(&Server { connect_timeout, ..server.clone() }, Arc::new(SystemClock::new())).map(drop)
+    let is_beside = server.password.is_some() || server.password_file.is_some();
+    let password = (is_beside && !server.url.has_password()).then(|| Secret::new("to be"));
+    build(&Server { connect_timeout, password, ..server.clone() }, Arc::new(SystemClock::new())).map(drop)
 }
 
 fn build(server: &Server, clock: Arc<dyn Clock>) -> Result<RedisStore, Error> {
