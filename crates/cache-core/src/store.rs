@@ -171,8 +171,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// How the way to it is, as known without asking.
     fn link_state(&self) -> LinkState;
 
-    /// Announces changes of this namespace's keys and marks to `sink` from now on, until it is dropped.
-    /// A store without a feed keeps nothing.
+    /// Announces to `sink` what others change in this namespace, until it is dropped: the keys that were read from now
+    /// on, and the marks that come after the position that [`Store::read_marks`] gave. A store without a feed keeps
+    /// nothing.
     fn subscribe(&self, namespace: &Namespace, sink: Weak<dyn FeedSink>);
 
     /// A reply on this link cannot be right: close it and connect anew.

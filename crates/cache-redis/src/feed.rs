@@ -12,7 +12,7 @@ use crate::conn::Conn;
 use crate::fault::Fault;
 use crate::marks::{self, News};
 
-/// Nothing is known of the marks yet.
+/// Nobody has asked where the marks stand.
 const UNKNOWN: u64 = u64::MAX;
 
 /// Who is told, and of what. Sinks are held weakly.
@@ -51,6 +51,8 @@ impl Feed {
             told: AtomicU64::new(UNKNOWN),
             changed: AtomicBool::new(false),
         };
+        // The server tells of marks that were read.
+        self.marks_have_changed(&listener);
         let mut listeners = self.listeners.write();
         listeners.retain(|listener| listener.sink.strong_count() > 0);
         listeners.push(Arc::new(listener));
@@ -108,6 +110,7 @@ impl Feed {
     pub(crate) fn retire_all(&self, link: LinkId) {
         for listener in self.listeners.read().iter() {
             listener.told.store(UNKNOWN, Ordering::Release);
+            self.marks_have_changed(listener);
             if let Some(sink) = listener.sink.upgrade() {
                 sink.retire_all(link);
             }
@@ -120,11 +123,14 @@ impl Feed {
         }
     }
 
-    /// Somebody has learned where the marks stand; whatever comes later is to be told.
+    /// Somebody has learned where the marks stand; whatever comes later is to be told. Answers may be taken in out of
+    /// order: the earliest counts.
     pub(crate) fn marks_are_known(&self, namespace: &Namespace, now: Stamp) {
         for listener in self.listeners.read().iter().filter(|listener| listener.namespace == *namespace) {
-            // Answers may be taken in out of order: the earliest counts.
-            listener.told.fetch_min(now.seq, Ordering::AcqRel);
+            let told = listener.told.fetch_min(now.seq, Ordering::AcqRel);
+            if told != UNKNOWN && told > now.seq {
+                self.marks_have_changed(listener);
+            }
         }
     }
 
@@ -142,8 +148,15 @@ impl Feed {
                 continue;
             }
             let told = listener.told.load(Ordering::Acquire);
-            let since = if told == UNKNOWN { 0 } else { told };
-            match marks::since(conn, &listener.namespace, since).await? {
+            if told == UNKNOWN {
+                let seq = marks::position(conn, &listener.namespace).await?;
+                let known = listener.told.fetch_min(seq, Ordering::AcqRel);
+                if known != UNKNOWN && known < seq {
+                    self.marks_have_changed(&listener);
+                }
+                continue;
+            }
+            match marks::since(conn, &listener.namespace, told).await? {
                 News::Lost => sink.retire_all(conn.link),
                 News::Marks(marks) => {
                     let Some(&(_, last)) = marks.last() else { continue };

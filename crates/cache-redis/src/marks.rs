@@ -85,6 +85,14 @@ pub(crate) async fn bump(
     }
 }
 
+/// The position of the latest mark, 0 for a namespace without any. From now on the server tells when that changes.
+pub(crate) async fn position(conn: &Conn, namespace: &Namespace) -> Result<u64, Fault> {
+    match conn.one(redis::cmd("ZSCORE").arg(namespace.prefix()).arg("s")).await? {
+        Value::Nil => Ok(0),
+        score => reply::score(&score),
+    }
+}
+
 /// The marks that came after a position.
 pub(crate) async fn since(conn: &Conn, namespace: &Namespace, seq: u64) -> Result<News, Fault> {
     let mut command = redis::cmd("ZRANGEBYSCORE");

@@ -3,8 +3,14 @@
 mod clock;
 pub mod conformance;
 mod feed_log;
+#[cfg(feature = "redis")]
+mod port;
 mod recorder;
+#[cfg(feature = "redis")]
+pub mod redis;
 mod reference;
+#[cfg(feature = "redis")]
+mod resp;
 mod sweep;
 mod wait;
 

@@ -147,6 +147,7 @@ pub(super) async fn a_change_is_told_before_a_later_reply(bed: &Bed) {
 
 pub(super) async fn a_foreign_mark_is_told_with_its_place(bed: &Bed) {
     let log = subscribe(bed);
+    bed.store.read_marks(&bed.namespace, &[]).await.expect("read_marks answers");
     let marks = [Mark::Clear, Mark::tag("t").expect("a tag of the suite is valid")];
     for mark in &marks {
         let at = bed.other.bump_mark(&bed.namespace, mark).await.expect("bump_mark answers");
