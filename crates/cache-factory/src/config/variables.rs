@@ -147,3 +147,47 @@ impl Fields for Lister {
         self.paths.append(&mut inner.paths);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_a_variable_that_means_the_same() {
+        let values = [
+            ("type", "redis"),
+            ("namespace", "shop"),
+            ("default_ttl", "120"),
+            ("stale_for", "0.5"),
+            ("load_timeout", "20"),
+            ("negative_window", "2.25"),
+            ("l1_cache_size", "300"),
+            ("l1_max_bytes", "1048576"),
+            ("max_value_bytes", "65536"),
+            ("compression_threshold", "500"),
+            ("compression_level", "2"),
+            ("format", "msgpack"),
+            ("store_timeout", "0.1"),
+            ("wait_for_write", "true"),
+            ("claims", "false"),
+            ("on_store_error", "fail"),
+            ("redis.url", "redis://h/3"),
+            ("redis.password", "secret"),
+            ("redis.password_file", "/run/secret"),
+            ("redis.connect_timeout", "0.25"),
+            ("redis.fail_on_connection_error", "true"),
+        ];
+        let paths = Path::all();
+        assert_eq!(paths.len(), values.len());
+        for (path, (name, value)) in paths.iter().zip(values) {
+            let is_text = value.parse::<f64>().is_err() && value.parse::<bool>().is_err();
+            let toml = if is_text { format!("{name} = '{value}'") } else { format!("{name} = {value}") };
+            let variable = (path.variable().into(), value.into());
+            let mut problems = Problems::default();
+            let said = Said::by([variable], &mut problems).config;
+            problems.configuration().unwrap();
+            assert_eq!(said, CacheConfig::from_toml(&toml).unwrap());
+            assert_ne!(said, CacheConfig::default(), "{name}");
+        }
+    }
+}
