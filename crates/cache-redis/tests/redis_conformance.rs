@@ -2,19 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::sync::Arc;
+mod common;
+
 use std::time::{Duration, Instant};
 
-use cache_redis::RedisStore;
 use cache_testkit::conformance::Bed;
+use cache_testkit::redis::fresh_namespace;
 
 async fn bed() -> Bed {
-    let url = std::env::var("CACHE_TEST_REDIS_URL").unwrap();
-    let connect = || Arc::new(RedisStore::builder(&url).build().unwrap());
+    let server = common::shared();
     Bed {
-        store: connect(),
-        other: connect(),
-        namespace: cache_core::Namespace::new(&format!("c{:x}", cache_core::random_u64())).unwrap(),
+        store: common::client(server),
+        other: common::client(server),
+        namespace: fresh_namespace("conformance").unwrap(),
         advance: Box::new(|by| {
             Box::pin(async move {
                 let end = Instant::now() + by;

@@ -5,6 +5,8 @@ pub mod conformance;
 mod feed_log;
 #[cfg(feature = "redis")]
 mod port;
+#[cfg(feature = "redis")]
+pub mod proxy;
 mod recorder;
 #[cfg(feature = "redis")]
 pub mod redis;

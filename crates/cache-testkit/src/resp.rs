@@ -2,6 +2,8 @@
 
 /// The longest line that a header may have. What is longer is no RESP.
 const LINE: usize = 64 * 1024;
+/// What a frame may begin with.
+const KINDS: &[u8] = b"+-:_#,($!=*~%>|";
 
 /// What a server answered.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,17 +66,57 @@ pub(crate) fn command<A: AsRef<[u8]>>(parts: &[A]) -> Vec<u8> {
     bytes
 }
 
-/// How many bytes the first frame takes, attributes before it included. `None` if it is not complete yet.
-pub(crate) fn frame_len(bytes: &[u8]) -> Result<Option<usize>, NotResp> {
-    let mut at = 0;
-    // How many frames are still to come for the first one to be complete.
-    let mut left: u64 = 1;
-    while left > 0 {
-        let Some(header) = Header::read(&bytes[at.min(bytes.len())..])? else { return Ok(None) };
-        at = at.saturating_add(header.len).saturating_add(header.body);
-        left = (left - 1).saturating_add(header.children);
+/// Finds where the frames of a stream end, in whatever pieces it comes.
+#[derive(Debug, Default)]
+pub(crate) struct Splitter {
+    /// Frames still to come for the current one to be complete: lists have others in them.
+    frames: u64,
+    /// Bytes still to come of the body of the innermost frame.
+    body: usize,
+    /// The part of a header that came already.
+    header: Vec<u8>,
+}
+
+impl Splitter {
+    /// How many of these bytes belong to the current frame, attributes before it included, and whether it ends with
+    /// them. The rest is for the next call.
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(usize, bool), NotResp> {
+        if self.is_between() {
+            self.frames = 1;
+        }
+        let mut at = 0;
+        while self.frames > 0 || self.body > 0 {
+            if self.body > 0 {
+                let taken = self.body.min(bytes.len() - at);
+                at += taken;
+                self.body -= taken;
+                if self.body > 0 {
+                    return Ok((at, false));
+                }
+                continue;
+            }
+            let rest = &bytes[at..];
+            let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
+            self.header.extend_from_slice(&rest[..end]);
+            at += end;
+            if self.header.first().is_some_and(|kind| !KINDS.contains(kind)) || self.header.len() > LINE {
+                return Err(NotResp);
+            }
+            if self.header.last() != Some(&b'\n') {
+                return Ok((at, false));
+            }
+            let header = Header::read(&self.header)?;
+            self.header.clear();
+            self.body = header.body;
+            self.frames = (self.frames - 1).saturating_add(header.children);
+        }
+        Ok((at, true))
     }
-    Ok((at <= bytes.len()).then_some(at))
+
+    /// Whether no frame has begun.
+    pub(crate) fn is_between(&self) -> bool {
+        self.frames == 0 && self.body == 0 && self.header.is_empty()
+    }
 }
 
 /// Whether these bytes begin what the server says unasked.
@@ -95,10 +137,11 @@ fn parse_at(bytes: &[u8], at: &mut usize, depth: usize) -> Result<Reply, NotResp
         return Err(NotResp);
     }
     let rest = bytes.get(*at..).ok_or(NotResp)?;
-    let header = Header::read(rest)?.ok_or(NotResp)?;
-    let line = String::from_utf8_lossy(&rest[1..header.len - 2]).into_owned();
-    let body_end = header.len.checked_add(header.body).ok_or(NotResp)?;
-    let body = rest.get(header.len..body_end).ok_or(NotResp)?;
+    let end = rest.windows(2).position(|pair| pair == b"\r\n").ok_or(NotResp)?;
+    let header = Header::read(&rest[..end + 2])?;
+    let line = String::from_utf8_lossy(&rest[1..end]).into_owned();
+    let body_end = (end + 2).checked_add(header.body).ok_or(NotResp)?;
+    let body = rest.get(end + 2..body_end).ok_or(NotResp)?;
     *at += body_end;
     let text = || body.strip_suffix(b"\r\n").unwrap_or(body).to_vec();
     let kind = rest[0];
@@ -131,8 +174,6 @@ fn parse_at(bytes: &[u8], at: &mut usize, depth: usize) -> Result<Reply, NotResp
 
 /// The line that starts each frame, and what it announces.
 struct Header {
-    /// With its line end.
-    len: usize,
     /// Bytes of its body, with their line end.
     body: usize,
     /// Frames that belong to it.
@@ -140,33 +181,28 @@ struct Header {
 }
 
 impl Header {
-    fn read(bytes: &[u8]) -> Result<Option<Self>, NotResp> {
-        let Some(kind) = bytes.first() else { return Ok(None) };
-        if !b"+-:_#,($!=*~%>|".contains(kind) {
-            return Err(NotResp);
-        }
-        let searched = &bytes[..bytes.len().min(LINE)];
-        let Some(end) = searched.windows(2).position(|pair| pair == b"\r\n") else {
-            return if bytes.len() < LINE { Ok(None) } else { Err(NotResp) };
-        };
-        let mut header = Self { len: end + 2, body: 0, children: 0 };
-        let count = || std::str::from_utf8(&bytes[1..end]).ok()?.parse::<i64>().ok();
+    /// Reads a line with its end.
+    fn read(line: &[u8]) -> Result<Self, NotResp> {
+        let (kind, count) = line.strip_suffix(b"\r\n").and_then(<[u8]>::split_first).ok_or(NotResp)?;
+        let mut header = Self { body: 0, children: 0 };
+        let count =
+            || std::str::from_utf8(count).ok().and_then(|count| count.parse::<i64>().ok()).ok_or(NotResp);
         match kind {
+            // -1 stands for no value, and has no body.
             b'$' | b'!' | b'=' => {
-                // -1 stands for no value, and has no body.
-                if let Ok(length) = usize::try_from(count().ok_or(NotResp)?) {
+                if let Ok(length) = usize::try_from(count()?) {
                     header.body = length.checked_add(2).ok_or(NotResp)?;
                 }
             }
-            b'*' | b'~' | b'>' => header.children = u64::try_from(count().ok_or(NotResp)?).unwrap_or(0),
+            b'*' | b'~' | b'>' => header.children = u64::try_from(count()?).unwrap_or(0),
             b'%' | b'|' => {
-                let pairs = u64::try_from(count().ok_or(NotResp)?).map_err(|_| NotResp)?;
+                let pairs = u64::try_from(count()?).map_err(|_| NotResp)?;
                 // What an attribute describes follows it, and belongs to the same answer.
                 header.children = pairs.saturating_mul(2).saturating_add(u64::from(*kind == b'|'));
             }
             _ => {}
         }
-        Ok(Some(header))
+        Ok(header)
     }
 }
 
@@ -193,6 +229,11 @@ mod tests {
         "=7\r\ntxt:abc\r\n",
     ];
 
+    /// The length of the first frame, if it is complete.
+    fn frame_len(bytes: &[u8]) -> Result<Option<usize>, NotResp> {
+        Splitter::default().take(bytes).map(|(taken, complete)| complete.then_some(taken))
+    }
+
     #[test]
     fn a_frame_ends_where_it_ends_and_no_earlier() {
         for frame in FRAMES {
@@ -201,6 +242,27 @@ mod tests {
             for cut in 0..frame.len() {
                 assert_eq!(frame_len(&frame.as_bytes()[..cut]), Ok(None), "{frame:?} cut at {cut}");
             }
+        }
+    }
+
+    #[test]
+    fn frames_are_found_in_whatever_pieces_they_come() {
+        let stream = FRAMES.concat();
+        for size in 1..=stream.len() {
+            let (mut splitter, mut lengths, mut length) = (Splitter::default(), Vec::new(), 0);
+            for piece in stream.as_bytes().chunks(size) {
+                let mut rest = piece;
+                while !rest.is_empty() {
+                    let (taken, complete) = splitter.take(rest).unwrap();
+                    length += taken;
+                    rest = &rest[taken..];
+                    if complete {
+                        lengths.push(std::mem::take(&mut length));
+                    }
+                    assert_eq!(splitter.is_between(), complete);
+                }
+            }
+            assert_eq!(lengths, FRAMES.iter().map(|frame| frame.len()).collect::<Vec<_>>(), "by {size}");
         }
     }
 

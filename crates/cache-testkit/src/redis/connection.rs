@@ -6,12 +6,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::ServerError;
-use crate::resp::{self, Reply};
+use crate::resp::{self, Reply, Splitter};
 
 /// A connection that blocks its thread, one command at a time. For what a foreign client does; not for speed.
 pub struct Connection {
     stream: TcpStream,
     unread: Vec<u8>,
+    frame: Vec<u8>,
+    splitter: Splitter,
     within: Duration,
 }
 
@@ -20,7 +22,8 @@ impl Connection {
     pub(super) fn open(target: &Target, within: Duration) -> Result<Self, ServerError> {
         let stream = TcpStream::connect_timeout(&target.addr, within).map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
-        let mut connection = Self { stream, unread: Vec::new(), within };
+        let mut connection =
+            Self { stream, unread: Vec::new(), frame: Vec::new(), splitter: Splitter::default(), within };
         if let Some(password) = &target.password {
             let user = target.user.as_deref().unwrap_or("default");
             connection.command(&["AUTH", user, password])?;
@@ -57,10 +60,12 @@ impl Connection {
     fn next_until(&mut self, deadline: Instant) -> Result<Reply, ServerError> {
         let no_resp = |_| ServerError::Unreachable("the answer is no RESP".into());
         loop {
-            if let Some(length) = resp::frame_len(&self.unread).map_err(no_resp)? {
-                let rest = self.unread.split_off(length);
-                let frame = std::mem::replace(&mut self.unread, rest);
-                return resp::parse(&frame).map_err(no_resp);
+            if !self.unread.is_empty() {
+                let (taken, complete) = self.splitter.take(&self.unread).map_err(no_resp)?;
+                self.frame.extend(self.unread.drain(..taken));
+                if complete {
+                    return resp::parse(&std::mem::take(&mut self.frame)).map_err(no_resp);
+                }
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
