@@ -1,7 +1,7 @@
 //! What an application can say outside of its code.
 
 mod fields;
-mod file;
+pub(crate) mod file;
 mod layers;
 mod read;
 mod tree;
@@ -17,7 +17,6 @@ use cache_tiered::OnStoreError;
 use serde::{Deserialize, Deserializer};
 
 use self::tree::Tree;
-pub(crate) use self::file::text_of;
 pub(crate) use self::variables::Said;
 use crate::redis_url::RedisUrl;
 use crate::secret::Secret;

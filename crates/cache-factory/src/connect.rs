@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cache_core::{Clock, Error, ErrorKind, SystemClock};
 use cache_redis::RedisStore;
 
-use crate::config::text_of;
+use crate::config::file::text_of;
 use crate::presets;
 use crate::resolve::Server;
 use crate::secret::Secret;

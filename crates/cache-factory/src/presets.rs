@@ -71,11 +71,9 @@ pub(crate) const CONNECT_TIMEOUTS: RangeInclusive<Duration> = Duration::from_mil
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[cfg(feature = "memory")]
     #[test]
     fn tier_1_takes_as_many_entries_as_may_be_asked_for() {
-        assert_eq!(*L1_CACHE_SIZE.end(), cache_memory::MAX_ENTRIES);
+        assert_eq!(*super::L1_CACHE_SIZE.end(), cache_memory::MAX_ENTRIES);
     }
 }

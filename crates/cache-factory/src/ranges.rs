@@ -15,7 +15,12 @@ pub(crate) fn check(config: &CacheConfig, problems: &mut Problems) {
         problems.add(format!("default_ttl: {}", error.message()));
     }
     policy(config, Settings::default()).check(problems);
-    within("compression_threshold", &(0..=Compression::MAX_THRESHOLD), config.compression_threshold, problems);
+    within(
+        "compression_threshold",
+        &(0..=Compression::MAX_THRESHOLD),
+        config.compression_threshold,
+        problems,
+    );
     if let Some(level) = config.compression_level {
         problems.take(Compression::new(0, level));
     }
@@ -71,7 +76,6 @@ fn within<T: PartialOrd + Display>(
 ) {
     if let Some(given) = given.filter(|given| !range.contains(given)) {
         let unit = if name == "l1_cache_size" { "entries" } else { "bytes" };
-        problems
-            .add(format!("{name} is {given} {unit}, {} to {} are allowed", range.start(), range.end()));
+        problems.add(format!("{name} is {given} {unit}, {} to {} are allowed", range.start(), range.end()));
     }
 }

@@ -129,7 +129,8 @@ fn missing_features(chosen: &CacheConfig, place: Place, problems: &mut Problems)
          store"
             .to_owned()
     });
-    let given = [("l1_cache_size", chosen.l1_cache_size.is_some()), ("l1_max_bytes", chosen.l1_max_bytes.is_some())];
+    let given =
+        [("l1_cache_size", chosen.l1_cache_size.is_some()), ("l1_max_bytes", chosen.l1_max_bytes.is_some())];
     for (name, _) in given.iter().filter(|(_, given)| *given) {
         problems.add(format!("{name}: this build has no tier 1, enable the feature `memory`"));
     }
@@ -187,12 +188,7 @@ fn settings(preset: &Preset, chosen: &CacheConfig, place: Place, problems: &mut 
     settings
 }
 
-fn compression(
-    preset: &Preset,
-    chosen: &CacheConfig,
-    place: Place,
-    problems: &mut Problems,
-) -> Compression {
+fn compression(preset: &Preset, chosen: &CacheConfig, place: Place, problems: &mut Problems) -> Compression {
     let (threshold, level) = (chosen.compression_threshold, chosen.compression_level);
     let preferred = Compression::new(
         threshold.unwrap_or(preset.compression_threshold).min(Compression::MAX_THRESHOLD),
@@ -238,4 +234,76 @@ fn tier1(
             .to_owned()
     });
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing() -> CacheConfig {
+        CacheConfig::default()
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn presets_look_for_the_redis_of_the_guide_and_a_configuration_for_none() {
+        for (preset, url) in [
+            (&presets::WEB_APP, Some("redis://127.0.0.1:6379")),
+            (&presets::TESTING, Some("redis://127.0.0.1:6379/15")),
+            #[cfg(feature = "memory")]
+            (&presets::CONFIG, None),
+        ] {
+            let server = resolve(preset, nothing(), nothing(), false).unwrap().redis;
+            assert_eq!(server.as_ref().map(|server| server.url.expose()), url, "{}", preset.name);
+            if let Some(server) = server {
+                assert_eq!(
+                    (server.connect_timeout, server.fail_on_connection_error),
+                    (Duration::from_secs(1), false)
+                );
+            }
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_redis_table_without_an_address_means_the_one_on_this_machine() {
+        for text in ["[redis]", "type = 'redis'", "redis.connect_timeout = 2"] {
+            let config = CacheConfig::from_toml(text).unwrap();
+            let server = resolve(&presets::CONFIG, nothing(), config, false).unwrap().redis.unwrap();
+            assert_eq!(server.url.expose(), "redis://127.0.0.1:6379", "{text}");
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn an_address_in_code_leaves_the_rest_that_was_said_of_redis() {
+        let config = "[redis]\nurl = 'redis://a'\npassword = 'of a'\nconnect_timeout = 2";
+        let code = CacheConfig::from_toml("redis.url = 'redis://b'").unwrap();
+        let config = CacheConfig::from_toml(config).unwrap();
+        let server = resolve(&presets::CONFIG, code, config, false).unwrap().redis.unwrap();
+        assert_eq!((server.url.expose(), server.connect_timeout), ("redis://b", Duration::from_secs(2)));
+        assert_eq!(server.password.unwrap().expose(), "of a");
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[test]
+    fn without_redis_a_preset_is_in_memory() {
+        let redis = |preset| resolve(preset, nothing(), nothing(), true).unwrap().redis;
+        assert!(redis(&presets::WEB_APP).is_none() && redis(&presets::TESTING).is_none());
+    }
+
+    #[cfg(not(feature = "memory"))]
+    #[test]
+    fn without_tier_1_a_store_is_needed_and_its_settings_name_the_feature() {
+        let with_store =
+            |text: &str| resolve(&presets::CONFIG, CacheConfig::from_toml(text).unwrap(), nothing(), true);
+        assert!(with_store("").unwrap().tier1.is_none());
+        let error = with_store("l1_cache_size = 5\nl1_max_bytes = 65536").unwrap_err();
+        assert!(
+            error.message().starts_with("2 problems: l1_cache_size: this build has no tier 1"),
+            "{error}"
+        );
+        let error = resolve(&presets::CONFIG, nothing(), nothing(), false).unwrap_err();
+        assert!(error.message().starts_with("this build has no tier 1 and there is no store"), "{error}");
+    }
 }

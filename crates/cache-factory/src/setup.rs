@@ -30,9 +30,11 @@ use crate::tiers::Tiers;
 /// use cache_factory::{CacheFactory, durations::secs};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// # #[cfg(feature = "memory")] {
 /// let setup = CacheFactory::new().for_web_app().memory_only();
 /// let wrong = setup.default_ttl(secs(0)).stale_for(secs(u64::MAX)).await.unwrap_err();
 /// assert!(wrong.to_string().starts_with("for_web_app: 2 problems: default_ttl: a TTL of 0ns was given, 1 ms to"));
+/// # }
 /// # }
 /// ```
 #[derive(Clone, Debug)]

@@ -1,13 +1,11 @@
 //! Configurations: how they are read, what is wrong with them, and that each setting of them reaches the cache.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::path::PathBuf;
-use std::time::Duration;
-
 use cache_factory::durations::{days, secs};
-use cache_factory::{CacheConfig, CacheType, ErrorKind, Format, OnStoreError};
+use cache_factory::{CacheConfig, ErrorKind};
 
 /// Every setting there is.
+#[cfg(all(feature = "json", feature = "lz4"))]
 const ALL: &str = r#"
     type = "redis"
     namespace = "shop"
@@ -39,8 +37,14 @@ fn message(result: Result<CacheConfig, cache_factory::Error>) -> String {
     error.message().to_owned()
 }
 
+#[cfg(all(feature = "json", feature = "lz4"))]
 #[test]
 fn every_setting_is_read() {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use cache_factory::{CacheType, Format, OnStoreError};
+
     let config = CacheConfig::from_toml(ALL).unwrap();
     assert_eq!(config.r#type, Some(CacheType::Redis));
     assert_eq!(config.namespace.as_deref(), Some("shop"));
@@ -65,6 +69,7 @@ fn every_setting_is_read() {
     assert_eq!(redis.fail_on_connection_error, Some(true));
 }
 
+#[cfg(all(feature = "json", feature = "lz4"))]
 #[test]
 fn json_says_the_same_as_toml_and_what_is_written_is_read_back() {
     let config = CacheConfig::from_toml(ALL).unwrap();
@@ -72,7 +77,10 @@ fn json_says_the_same_as_toml_and_what_is_written_is_read_back() {
     assert_eq!(CacheConfig::from_json(&json).unwrap(), config);
     assert_eq!(serde_json::from_str::<CacheConfig>(&json).unwrap(), config);
     assert_eq!(serde_json::to_string(&CacheConfig::default()).unwrap(), "{}");
-    assert_eq!(CacheConfig::from_json("{\"default_ttl\": null, \"redis\": null}").unwrap(), CacheConfig::default());
+    assert_eq!(
+        CacheConfig::from_json("{\"default_ttl\": null, \"redis\": null}").unwrap(),
+        CacheConfig::default()
+    );
     assert_eq!(CacheConfig::from_toml("").unwrap(), CacheConfig::default());
 }
 
@@ -82,7 +90,8 @@ fn a_configuration_can_be_part_of_an_applications_own() {
     struct Application {
         cache: CacheConfig,
     }
-    let application: Application = toml::from_str("[cache]\ndefault_ttl = 5\nredis.url = 'redis://h'").unwrap();
+    let application: Application =
+        toml::from_str("[cache]\ndefault_ttl = 5\nredis.url = 'redis://h'").unwrap();
     assert_eq!(application.cache.default_ttl, Some(secs(5)));
     let error = toml::from_str::<Application>("[cache]\nttl = 5\nl1_cache_size = -1").unwrap_err();
     assert!(error.message().starts_with("2 problems: l1_cache_size is -1"), "{error}");
@@ -120,7 +129,10 @@ fn a_value_of_another_type_is_an_error_that_says_what_is_expected() {
         ("type = 'disk'", "type is another text, `memory` or `redis` is expected"),
         ("redis = 'redis://h'", "redis is a text, a table is expected"),
         ("redis.url = ''", "redis.url is an empty text, an address like"),
-        ("redis.url = 'redis://***@h'", "redis.url is an address with `***`, which stands for a password left out"),
+        (
+            "redis.url = 'redis://***@h'",
+            "redis.url is an address with `***`, which stands for a password left out",
+        ),
         ("redis.password = 12345", "redis.password is a number, a text is expected"),
         ("redis.password = ''", "redis.password is an empty text"),
         ("redis.password = '***'", "redis.password is `***`, which stands for a password left out"),
@@ -152,9 +164,15 @@ fn what_is_out_of_range_is_said_when_it_is_read() {
         ("store_timeout = 61", "store_timeout is 61s"),
         ("namespace = ''", "the namespace is 0 bytes long"),
         ("redis.connect_timeout = 0", "connect_timeout is 0ns, 1ms to 60s are allowed"),
-        ("type = 'memory'\nredis.url = 'redis://h'", "memory only and an address of Redis contradict each other"),
+        (
+            "type = 'memory'\nredis.url = 'redis://h'",
+            "memory only and an address of Redis contradict each other",
+        ),
         ("redis.password = 'a'\nredis.password_file = 'b'", "the password of Redis is given more than once"),
-        ("redis.url = 'redis://:a@h'\nredis.password_file = 'b'", "the password of Redis is given more than once"),
+        (
+            "redis.url = 'redis://:a@h'\nredis.password_file = 'b'",
+            "the password of Redis is given more than once",
+        ),
     ] {
         let found = message(CacheConfig::from_toml(text));
         assert!(found.starts_with(problem), "{text}: {found}");
@@ -196,7 +214,10 @@ fn a_file_is_read_by_what_its_name_ends_in() {
         (with("cache.yaml", ""), "the name of the file must end in .toml or .json"),
         (folder.join("nowhere.toml"), "the file cannot be read: entity not found"),
         (with("long.toml", &" ".repeat((1 << 20) + 1)), "the file is longer than 1048576 bytes"),
-        (with("ttl.toml", "default_ttl = 0"), "default_ttl: a TTL of 0ns was given, 1 ms to 365 days are allowed"),
+        (
+            with("ttl.toml", "default_ttl = 0"),
+            "default_ttl: a TTL of 0ns was given, 1 ms to 365 days are allowed",
+        ),
     ] {
         assert_eq!(message(CacheConfig::from_file(&path)), format!("{}: {problem}", path.display()));
     }

@@ -44,7 +44,8 @@ fn ttl(cache: &Cache) -> u64 {
 
 #[tokio::test]
 async fn variables_win_over_the_file_the_file_over_the_preset_and_code_over_all() {
-    let file = Config::new("order.toml", "type = 'memory'\ndefault_ttl = 20\nl1_cache_size = 21\nstale_for = 22");
+    let file =
+        Config::new("order.toml", "type = 'memory'\ndefault_ttl = 20\nl1_cache_size = 21\nstale_for = 22");
     let base = [("CACHE_PRESET", "web_app"), ("CACHE_CONFIG", file.path())];
     let cache = from([base[0], base[1], ("CACHE_DEFAULT_TTL", "30"), ("CACHE_L1_CACHE_SIZE", "31")])
         .l1_cache_size(41)
@@ -96,7 +97,10 @@ async fn a_variable_can_overrule_the_file_as_to_where_the_cache_keeps_what_it_ho
 #[tokio::test]
 async fn the_password_is_one_decision() {
     let file = Config::new("password.toml", "redis.url = 'redis://:a@127.0.0.1:1'");
-    let other = Config::new("password-file.toml", "redis.url = 'redis://127.0.0.1:1'\nredis.password_file = '/nowhere'");
+    let other = Config::new(
+        "password-file.toml",
+        "redis.url = 'redis://127.0.0.1:1'\nredis.password_file = '/nowhere'",
+    );
     for config in [&file, &other] {
         from([("CACHE_CONFIG", config.path()), ("CACHE_REDIS_PASSWORD", "b")]).await.unwrap();
         from([("CACHE_CONFIG", config.path()), ("CACHE_REDIS_URL", "redis://:b@127.0.0.1:1")]).await.unwrap();
@@ -121,7 +125,9 @@ async fn variables_of_others_and_of_the_test_kit_are_none_of_our_business() {
 #[test]
 fn an_unknown_variable_is_an_error_and_says_what_there_is() {
     let message = refused([("CACHE_L1_SIZE", "5")]);
-    assert!(message.starts_with("CACHE_L1_SIZE is unknown, there are: CACHE_CONFIG, CACHE_PRESET, CACHE_TYPE,"));
+    assert!(
+        message.starts_with("CACHE_L1_SIZE is unknown, there are: CACHE_CONFIG, CACHE_PRESET, CACHE_TYPE,")
+    );
     assert!(message.contains("CACHE_L1_CACHE_SIZE") && message.contains("CACHE_REDIS_PASSWORD_FILE"));
     for name in ["CACHE_", "CACHE_REDIS", "CACHE_default_ttl", "CACHE_REDIS.URL", "CACHE_TESTS"] {
         assert!(refused([(name, "5")]).starts_with(&format!("{name} is unknown")), "{name}");
@@ -145,7 +151,10 @@ fn a_bad_value_is_an_error_with_the_name_of_its_variable() {
         let message = refused([(name, value)]);
         assert!(message.starts_with(&format!("{name}: {problem}")), "{message}");
     }
-    assert!(refused([("CACHE_PRESET", "web")]).starts_with("CACHE_PRESET names no preset, there are: web_app, testing"));
+    assert!(
+        refused([("CACHE_PRESET", "web")])
+            .starts_with("CACHE_PRESET names no preset, there are: web_app, testing")
+    );
     assert_eq!(
         refused([("CACHE_CONFIG", "/nowhere.toml")]),
         "/nowhere.toml: the file cannot be read: entity not found"

@@ -33,7 +33,8 @@ async fn that_says(answer: &'static str) -> String {
                 let mut bytes = [0; 4096];
                 while let Ok(1..) = socket.read(&mut bytes).await.inspect(|&count| bytes[count..].fill(0)) {
                     // Each command starts with the number of its parts.
-                    let commands = bytes.split(|byte| *byte == b'\n').filter(|line| line.first() == Some(&b'*'));
+                    let commands =
+                        bytes.split(|byte| *byte == b'\n').filter(|line| line.first() == Some(&b'*'));
                     if socket.write_all(answer.repeat(commands.count()).as_bytes()).await.is_err() {
                         return;
                     }
@@ -93,9 +94,10 @@ async fn by_default_a_server_that_never_answers_costs_a_second() {
 #[tokio::test]
 async fn with_fail_on_connection_error_it_is_an_error() {
     let (silent, _listener) = silent().await;
-    for (url, kinds) in
-        [(refused().await, [ErrorKind::Unavailable; 2]), (silent, [ErrorKind::Timeout, ErrorKind::Unavailable])]
-    {
+    for (url, kinds) in [
+        (refused().await, [ErrorKind::Unavailable; 2]),
+        (silent, [ErrorKind::Timeout, ErrorKind::Unavailable]),
+    ] {
         let setup = web(&url).connect_timeout(Duration::from_millis(200));
         let error = setup.clone().fail_on_connection_error(true).await.unwrap_err();
         assert!(kinds.contains(&error.kind()), "{error:?}");
@@ -106,7 +108,8 @@ async fn with_fail_on_connection_error_it_is_an_error() {
 
 #[tokio::test]
 async fn what_is_no_failure_to_connect_is_an_error_in_any_case() {
-    let wrong_password = that_says("-WRONGPASS invalid username-password pair or user is disabled.\r\n").await;
+    let wrong_password =
+        that_says("-WRONGPASS invalid username-password pair or user is disabled.\r\n").await;
     let password = format!("redis://:canary@{}", &wrong_password["redis://".len()..]);
     for url in [
         "http://127.0.0.1:6379".to_owned(),
@@ -151,15 +154,19 @@ async fn a_password_file_that_cannot_be_used_is_an_error() {
         redis.password_file = Some(file.to_owned());
         config
     };
-    for (content, problem) in
-        [(None, "the file cannot be read: entity not found"), (Some("\nsecond line"), "its first line is empty")]
-    {
+    for (content, problem) in [
+        (None, "the file cannot be read: entity not found"),
+        (Some("\nsecond line"), "its first line is empty"),
+    ] {
         if let Some(content) = content {
             std::fs::write(&file, content).unwrap();
         }
         let error = CacheFactory::new().from_config(config(&file)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
-        assert!(error.message().starts_with("password_file ") && error.message().ends_with(problem), "{error}");
+        assert!(
+            error.message().starts_with("password_file ") && error.message().ends_with(problem),
+            "{error}"
+        );
     }
     std::fs::write(&file, "of the server\n").unwrap();
     let mut config = config(&file);

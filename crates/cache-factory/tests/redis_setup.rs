@@ -6,9 +6,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use cache_factory::durations::secs;
-use cache_factory::{
-    Cache, CacheConfig, CacheFactory, CacheSetup, Coherence, ErrorKind, HealthStatus, Tier,
-};
+use cache_factory::{Cache, CacheConfig, CacheFactory, CacheSetup, Coherence, ErrorKind, HealthStatus, Tier};
 use cache_testkit::redis::{Options, RedisServer, fresh_namespace};
 
 /// For tests that leave the server as it is.

@@ -14,7 +14,9 @@ fn web() -> CacheSetup {
 }
 
 fn with_store() -> CacheSetup {
-    CacheFactory::new().for_web_app().store(Arc::new(ReferenceServer::new(Arc::new(TokioTimer::new())).connect()))
+    CacheFactory::new()
+        .for_web_app()
+        .store(Arc::new(ReferenceServer::new(Arc::new(TokioTimer::new())).connect()))
 }
 
 async fn refused(setup: CacheSetup) -> String {
@@ -72,7 +74,8 @@ async fn every_setting_has_a_range_whose_ends_are_allowed() {
     refused_with(web().namespace("x".repeat(129)), &["129 bytes"]).await;
     web().namespace("x".repeat(128)).await.unwrap();
 
-    refused_with(with_store().store_timeout(secs(0)), &["store_timeout is 0ns, 1ms to 60s are allowed"]).await;
+    refused_with(with_store().store_timeout(secs(0)), &["store_timeout is 0ns, 1ms to 60s are allowed"])
+        .await;
     refused_with(with_store().store_timeout(secs(61)), &["store_timeout is 61s"]).await;
     with_store().store_timeout(secs(60)).await.unwrap();
 

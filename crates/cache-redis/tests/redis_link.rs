@@ -65,7 +65,8 @@ async fn a_server_that_refuses_is_known_at_once_and_one_that_says_nothing_after_
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    let (store, began) = (RedisStore::builder(format!("redis://{refusing}")).build().unwrap(), Instant::now());
+    let (store, began) =
+        (RedisStore::builder(format!("redis://{refusing}")).build().unwrap(), Instant::now());
     let error = store.connected().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
@@ -124,7 +125,9 @@ async fn a_frozen_server_is_given_up_after_the_lease_and_found_again() {
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let took = began.elapsed();
     assert!(took < lease + Duration::from_millis(500), "no call outlives its connection: {took:?}");
-    eventually(SOON, "it is seen to be down", || store.link_state().status == LinkStatus::Down).await.unwrap();
+    eventually(SOON, "it is seen to be down", || store.link_state().status == LinkStatus::Down)
+        .await
+        .unwrap();
     server.cont().unwrap();
     let took = up(&store, SOON).await;
     assert!(took < Duration::from_secs(2), "{took:?}");
@@ -167,7 +170,9 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
     let store = RedisStore::builder("redis://127.0.0.1:1").build().unwrap();
     let mut call = std::pin::pin!(store.connected());
     let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
-    let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(context) else { panic!("it must fail at once") };
+    let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(context) else {
+        panic!("it must fail at once")
+    };
     assert!(error.message().contains("tokio runtime"), "{error}");
 }
 
@@ -212,7 +217,11 @@ async fn clients_of_a_server_that_restarts_come_back_one_after_another() {
     assert!(took < Duration::from_secs(2), "all are back within two seconds: {took:?}");
     // No tenth of a second sees more than its share of a wait that is spread over half a second, twice over.
     for (at, (when, count)) in seen.iter().enumerate() {
-        let later = seen[at..].iter().take_while(|(then, _)| *then - *when < Duration::from_millis(100)).last().unwrap();
+        let later = seen[at..]
+            .iter()
+            .take_while(|(then, _)| *then - *when < Duration::from_millis(100))
+            .last()
+            .unwrap();
         // Each look is a connection, too.
         let came = later.1 - count - (seen[at..].iter().position(|s| s.0 == later.0).unwrap() * 2);
         assert!(came < CLIENTS * 2 / 5, "{came} came between {when:?} and {:?}", later.0);

@@ -69,9 +69,9 @@ impl RedisConfig {
             (lower.password, lower.password_file) = (None, None);
         }
         let has_own_password = self.password.is_some() || self.password_file.is_some();
-        let url = self.url.or_else(|| {
-            lower.url.map(|url| if has_own_password { url.without_password() } else { url })
-        });
+        let url = self
+            .url
+            .or_else(|| lower.url.map(|url| if has_own_password { url.without_password() } else { url }));
         Self {
             url,
             password: self.password.or(lower.password),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use cache_core::Format;
 use cache_tiered::OnStoreError;
 
-use super::tree::Tree;
 use super::CacheType;
+use super::tree::Tree;
 use crate::redis_url::RedisUrl;
 use crate::secret::{REDACTED, Secret};
 
@@ -37,7 +37,11 @@ impl Setting for Duration {
     }
 
     fn write(&self) -> Tree {
-        if self.subsec_nanos() == 0 { Tree::Integer(self.as_secs().into()) } else { Tree::Float(self.as_secs_f64()) }
+        if self.subsec_nanos() == 0 {
+            Tree::Integer(self.as_secs().into())
+        } else {
+            Tree::Float(self.as_secs_f64())
+        }
     }
 }
 

@@ -30,7 +30,10 @@ pub(crate) struct Said {
 
 impl Said {
     /// Looks at every variable that starts with `CACHE_` and finds all that is wrong with them and with the file.
-    pub(crate) fn by(variables: impl IntoIterator<Item = (OsString, OsString)>, problems: &mut Problems) -> Self {
+    pub(crate) fn by(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        problems: &mut Problems,
+    ) -> Self {
         let (mut preset, mut file, mut entries) = (&presets::CONFIG, None, Vec::new());
         let paths = Path::all();
         for (name, value) in ours(variables, problems) {
@@ -148,7 +151,7 @@ impl Fields for Lister {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "lz4"))]
 mod tests {
     use super::*;
 
