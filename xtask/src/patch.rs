@@ -15,10 +15,10 @@ impl Break {
     /// Reads the lines before the change.
     pub(crate) fn parse(name: &str, text: &str) -> Result<Self, String> {
         let numbered = name.split_once('-').is_some_and(|(number, rest)| {
-            number.len() == 2 && number.bytes().all(|b| b.is_ascii_digit()) && !rest.is_empty()
+            (2..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit()) && !rest.is_empty()
         });
         if !numbered {
-            return Err(format!("it is called `{name}`, `NN-name` is the form"));
+            return Err(format!("it is called `{name}`, `NN-name` or `NNN-name` is the form"));
         }
         let is_change = |line: &&str| line.starts_with("diff ") || line.starts_with("--- ");
         let header: Vec<&str> = text.lines().take_while(|line| !is_change(line)).collect();

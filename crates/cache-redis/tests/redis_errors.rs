@@ -203,9 +203,5 @@ async fn a_server_that_loads_its_data_is_away_for_that_time() {
     assert_eq!(store.get(&key).await.unwrap_err().kind(), ErrorKind::Unavailable);
     common::up(&store, within).await;
     let found = store.get(&key).await.unwrap().found;
-    assert_eq!(
-        found.map(|stored| stored.bytes),
-        Some("v".into()),
-        "it is up when its data is there, not before"
-    );
+    assert_eq!(found.map(|stored| stored.bytes), Some("v".into()), "it is up when its data is there, not before");
 }

@@ -48,8 +48,7 @@ async fn plain_commands_of_other_programs_are_told() {
     let key = namespace.key("k").unwrap();
     for (round, command) in commands.iter().enumerate() {
         assert!(store.get(&key).await.unwrap().tracked);
-        let command: Vec<&str> =
-            command.iter().map(|word| if word.is_empty() { key.as_str() } else { word }).collect();
+        let command: Vec<&str> = command.iter().map(|word| if word.is_empty() { key.as_str() } else { word }).collect();
         server.command(&command).unwrap();
         let told = || log.invalidations(key.as_str()) == round + 1;
         eventually(SOON, "it is told", told).await.unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -22,12 +22,6 @@ fn connections(server: &RedisServer) -> usize {
     server.command(&["CLIENT", "LIST"]).unwrap().text().lines().count() - 1
 }
 
-fn accepted(server: &RedisServer) -> usize {
-    let info = server.command(&["INFO", "stats"]).unwrap().text();
-    let line = info.lines().find_map(|line| line.strip_prefix("total_connections_received:"));
-    line.unwrap().trim().parse().unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_first_calls_open_one_connection_and_large_values_a_second() {
     let server = own(&Options::new());
@@ -65,8 +59,7 @@ async fn a_server_that_refuses_is_known_at_once_and_one_that_says_nothing_after_
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    let (store, began) =
-        (RedisStore::builder(format!("redis://{refusing}")).build().unwrap(), Instant::now());
+    let (store, began) = (RedisStore::builder(format!("redis://{refusing}")).build().unwrap(), Instant::now());
     let error = store.connected().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
@@ -125,9 +118,7 @@ async fn a_frozen_server_is_given_up_after_the_lease_and_found_again() {
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let took = began.elapsed();
     assert!(took < lease + Duration::from_millis(500), "no call outlives its connection: {took:?}");
-    eventually(SOON, "it is seen to be down", || store.link_state().status == LinkStatus::Down)
-        .await
-        .unwrap();
+    eventually(SOON, "it is seen to be down", || store.link_state().status == LinkStatus::Down).await.unwrap();
     server.cont().unwrap();
     let took = up(&store, SOON).await;
     assert!(took < Duration::from_secs(2), "{took:?}");
@@ -170,9 +161,7 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
     let store = RedisStore::builder("redis://127.0.0.1:1").build().unwrap();
     let mut call = std::pin::pin!(store.connected());
     let context = &mut std::task::Context::from_waker(std::task::Waker::noop());
-    let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(context) else {
-        panic!("it must fail at once")
-    };
+    let std::task::Poll::Ready(Err(error)) = call.as_mut().poll(context) else { panic!("it must fail at once") };
     assert!(error.message().contains("tokio runtime"), "{error}");
 }
 
@@ -194,38 +183,6 @@ async fn the_heartbeat_tells_when_the_last_answered_question_was_sent() {
         last = Some(sent_at);
     }
     assert!(last <= store.link_state().alive_at && last <= Some(clock.now()));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn clients_of_a_server_that_restarts_come_back_one_after_another() {
-    const CLIENTS: usize = 500;
-    let server = own(&Options::new());
-    let stores: Vec<_> = (0..CLIENTS).map(|_| client(&server)).collect();
-    for stores in stores.chunks(50) {
-        join_all(stores.iter().map(|store| store.connected())).await;
-    }
-    assert_eq!(connections(&server), CLIENTS);
-    server.restart().unwrap();
-    let began = Instant::now();
-    let mut seen = vec![(Duration::ZERO, accepted(&server))];
-    while connections(&server) < CLIENTS {
-        assert!(began.elapsed() < Duration::from_secs(10), "they do not come back");
-        seen.push((began.elapsed(), accepted(&server)));
-        tokio::task::yield_now().await;
-    }
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(2), "all are back within two seconds: {took:?}");
-    // No tenth of a second sees more than its share of a wait that is spread over half a second, twice over.
-    for (at, (when, count)) in seen.iter().enumerate() {
-        let later = seen[at..]
-            .iter()
-            .take_while(|(then, _)| *then - *when < Duration::from_millis(100))
-            .last()
-            .unwrap();
-        // Each look is a connection, too.
-        let came = later.1 - count - (seen[at..].iter().position(|s| s.0 == later.0).unwrap() * 2);
-        assert!(came < CLIENTS * 2 / 5, "{came} came between {when:?} and {:?}", later.0);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

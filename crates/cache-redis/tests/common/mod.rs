@@ -40,8 +40,6 @@ pub(crate) fn minute() -> Ttl {
 /// Waits until the store's link works.
 pub(crate) async fn up(store: &RedisStore, within: Duration) -> Duration {
     let began = Instant::now();
-    cache_testkit::eventually(within, "the link is up", || store.link_state().status == LinkStatus::Up)
-        .await
-        .unwrap();
+    cache_testkit::eventually(within, "the link is up", || store.link_state().status == LinkStatus::Up).await.unwrap();
     began.elapsed()
 }
