@@ -119,13 +119,7 @@ struct Measured {
 }
 
 /// So many operations by so many callers at a time, each a task.
-async fn run<C, F>(
-    callers: usize,
-    operations: usize,
-    keys: &Arc<Vec<Key>>,
-    contender: C,
-    call: fn(C, Key) -> F,
-) -> Measured
+async fn run<C, F>(callers: usize, operations: usize, keys: &Arc<Vec<Key>>, contender: C, call: fn(C, Key) -> F) -> Measured
 where
     C: Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
