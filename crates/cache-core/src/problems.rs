@@ -33,6 +33,11 @@ impl Problems {
         }
     }
 
+    /// Adds all of `others`, each with the place where it was found in front.
+    pub fn add_all(&mut self, others: Self, place: &str) {
+        self.0.extend(others.0.into_iter().map(|problem| format!("{place}: {problem}")));
+    }
+
     /// Adds the message of `result`'s error, if it is one, and hands out its value otherwise.
     pub fn take<T>(&mut self, result: Result<T, Error>) -> Option<T> {
         match result {
@@ -66,5 +71,19 @@ impl Problems {
             1 => Err(Error::new(kind, self.0.concat())),
             n => Err(Error::new(kind, format!("{n} problems: {}", self.0.join("; ")))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_of_a_part_are_counted_singly_and_name_their_place() {
+        let (mut all, mut part) = (Problems::default(), Problems::default());
+        part.add("a");
+        part.add("b");
+        all.add_all(part, "x.toml");
+        assert_eq!(all.validation().unwrap_err().message(), "2 problems: x.toml: a; x.toml: b");
     }
 }

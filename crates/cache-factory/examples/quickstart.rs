@@ -24,7 +24,8 @@ async fn fetch_weather(city: &'static str) -> Loaded<Weather> {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let cache = CacheFactory::new().for_web_app().await?;
+    // In this process alone, so that it runs wherever Rust does. Without `memory_only` it is shared through Redis.
+    let cache = CacheFactory::new().for_web_app().memory_only().await?;
 
     println!("A session");
     let session = Session { user: "Ann".to_owned(), role: "admin".to_owned() };

@@ -1,13 +1,14 @@
 //! Where an application starts.
 
-#[cfg(feature = "memory")]
+use std::ffi::OsString;
+
+use cache_core::{Error, Problems};
+
+use crate::config::{CacheConfig, Said};
 use crate::presets;
-#[cfg(feature = "memory")]
 use crate::setup::CacheSetup;
 
 /// Hands out caches with good defaults. Holds nothing: make one wherever you need it.
-///
-/// The presets are there with a feature that brings a tier to build on, which is `memory`.
 #[derive(Clone, Debug, Default)]
 pub struct CacheFactory(());
 
@@ -16,28 +17,92 @@ impl CacheFactory {
     pub const fn new() -> Self {
         Self(())
     }
-}
 
-#[cfg(feature = "memory")]
-impl CacheFactory {
-    /// A cache for sessions, API responses and pages: 30 minutes, 200 entries in tier 1, compressed above 2000 bytes.
+    /// A cache for sessions, API responses and pages: 30 minutes, 200 entries in tier 1, compressed above 2000 bytes,
+    /// shared through the Redis at `redis://127.0.0.1:6379`, or in memory while that is away.
     ///
     /// ```
     /// use cache_factory::{CacheFactory, durations::mins};
     ///
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
-    /// let cache = CacheFactory::new().for_web_app().default_ttl(mins(10)).l1_cache_size(500).await?;
+    /// # #[cfg(feature = "memory")] {
+    /// let setup = CacheFactory::new().for_web_app().default_ttl(mins(10)).l1_cache_size(500);
+    /// let cache = setup.memory_only().await?;
     /// cache.set("greeting", "hello", ()).await?;
+    /// # }
     /// # Ok(()) }
     /// ```
     pub fn for_web_app(&self) -> CacheSetup {
         CacheSetup::new(&presets::WEB_APP)
     }
 
-    /// A cache for tests: 1 minute, 50 entries in tier 1, compressed above 1000 bytes.
+    /// A cache for tests: 1 minute, 50 entries in tier 1, compressed above 1000 bytes, database 15 of the Redis at
+    /// `127.0.0.1:6379`.
     ///
-    /// Beside a store tier 1 is off unless its size is given, so that a test sees what the store does.
+    /// Beside a store tier 1 is off unless its size is given, so that a test sees what the store does. Without Redis,
+    /// because of [`memory_only`](CacheSetup::memory_only) or because it is away, tier 1 is all there is, and is on.
     pub fn for_testing(&self) -> CacheSetup {
         CacheSetup::new(&presets::TESTING)
+    }
+
+    /// A cache as a configuration describes it. What is not said there: 1 hour, 100 entries in tier 1, compressed
+    /// above 1000 bytes, in memory alone unless there is a `redis` table. Settings in code win over the
+    /// configuration.
+    ///
+    /// ```
+    /// use cache_factory::{CacheConfig, CacheFactory};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
+    /// # #[cfg(feature = "memory")] {
+    /// let config = CacheConfig::from_toml("type = 'memory'\n default_ttl = 300\n l1_cache_size = 50")?;
+    /// let cache = CacheFactory::new().from_config(config).l1_cache_size(75).await?;
+    /// assert_eq!(cache.stats().memory_usage.max_entries, 75);
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    #[doc(alias = "create_cache_from_config")]
+    // A method, as the presets are, though the factory holds nothing.
+    #[allow(clippy::wrong_self_convention, reason = "it is from a configuration, and the guide's name")]
+    pub fn from_config(&self, config: CacheConfig) -> CacheSetup {
+        CacheSetup::configured(presets::CONFIG.name, &presets::CONFIG, config)
+    }
+
+    /// A cache as the process's environment describes it. Nothing else in these crates reads the environment.
+    ///
+    /// `CACHE_CONFIG` names a file for [`CacheConfig::from_file`]. Each of its settings can be given as a variable,
+    /// which wins over the file: `CACHE_` and its path, `CACHE_DEFAULT_TTL` for `default_ttl` and `CACHE_REDIS_URL`
+    /// for `redis.url`. What neither says is up to the preset that `CACHE_PRESET` names, `web_app` or `testing`, or to
+    /// the defaults of [`from_config`](Self::from_config). Settings in code win over all of it.
+    ///
+    /// # Errors
+    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong with variables and file. A
+    /// variable that starts with `CACHE_` and is not known is wrong, unless it starts with `CACHE_TEST_`.
+    pub fn from_env() -> Result<CacheSetup, Error> {
+        Self::from_variables(std::env::vars_os())
+    }
+
+    /// Like [`from_env`](Self::from_env) with these variables instead of the process's.
+    ///
+    /// ```
+    /// use cache_factory::CacheFactory;
+    ///
+    /// let variables = [("CACHE_TYPE", "memory"), ("CACHE_DEFAULT_TTL", "a day"), ("CACHE_L1_SIZE", "50")];
+    /// let error = CacheFactory::from_variables(variables).unwrap_err();
+    /// assert!(error.to_string().starts_with("from_env: 2 problems: CACHE_DEFAULT_TTL: default_ttl is a text"));
+    /// assert!(error.to_string().contains("CACHE_L1_SIZE is unknown"));
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<CacheSetup, Error>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let mut problems = Problems::default();
+        let Said { preset, config } = Said::by(variables, &mut problems);
+        problems.configuration().map_err(|error| error.in_operation("from_env"))?;
+        Ok(CacheSetup::configured("from_env", preset, config))
     }
 }

@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod config;
+#[cfg(feature = "redis")]
+mod connect;
 pub mod durations;
 mod factory;
-#[cfg(feature = "memory")]
 mod presets;
-#[cfg(feature = "memory")]
+mod ranges;
+mod redis_url;
 mod resolve;
-#[cfg(feature = "memory")]
+mod secret;
 mod setup;
+mod tiers;
 
 pub use cache_core::{
     Cacheable, Clock, Event, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment, Observer,
@@ -19,8 +23,10 @@ pub use cache_tiered::{
     OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped, SetOptions, Settings, StaleMode, Stats,
     Status, Tier, TokioTimer, Ttl, WriteStats,
 };
+pub use config::{CacheConfig, CacheType, RedisConfig};
 pub use factory::CacheFactory;
-#[cfg(feature = "memory")]
+pub use redis_url::RedisUrl;
+pub use secret::Secret;
 pub use setup::CacheSetup;
 
 /// The README of the whole project, whose examples must compile as well.

@@ -20,6 +20,8 @@ pub(crate) struct Preset {
     /// Longer values are stored compressed, in bytes.
     pub(crate) compression_threshold: usize,
     pub(crate) compression_level: u8,
+    /// The Redis that is looked for without being asked; `None` for none.
+    pub(crate) redis_url: Option<&'static str>,
 }
 
 pub(crate) const WEB_APP: Preset = Preset {
@@ -31,6 +33,7 @@ pub(crate) const WEB_APP: Preset = Preset {
     l1_max_bytes: 64 << 20,
     compression_threshold: 2000,
     compression_level: 1,
+    redis_url: Some(REDIS_URL),
 };
 
 pub(crate) const TESTING: Preset = Preset {
@@ -39,10 +42,38 @@ pub(crate) const TESTING: Preset = Preset {
     l1_cache_size: 50,
     l1_beside_store: false,
     compression_threshold: 1000,
+    // A database of its own: what a test removes is nobody's.
+    redis_url: Some("redis://127.0.0.1:6379/15"),
     ..WEB_APP
 };
 
+pub(crate) const CONFIG: Preset = Preset {
+    name: "from_config",
+    default_ttl: mins(60),
+    l1_cache_size: 100,
+    compression_threshold: 1000,
+    redis_url: None,
+    ..WEB_APP
+};
+
+/// Where Redis is if nobody says where.
+pub(crate) const REDIS_URL: &str = "redis://127.0.0.1:6379";
+
+/// How long to wait for the first attempt to connect.
+pub(crate) const CONNECT_TIMEOUT: Duration = secs(1);
+
 /// Entries of tier 1; 0 switches it off.
-pub(crate) const L1_CACHE_SIZE: RangeInclusive<usize> = 0..=cache_memory::MAX_ENTRIES;
+pub(crate) const L1_CACHE_SIZE: RangeInclusive<usize> = 0..=100_000_000;
 /// Bytes of tier 1: 64 KiB to 1 TiB.
 pub(crate) const L1_MAX_BYTES: RangeInclusive<u64> = 64 << 10..=1 << 40;
+/// How long a connect may take: 1 ms to 1 minute.
+pub(crate) const CONNECT_TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=secs(60);
+
+#[cfg(test)]
+mod tests {
+    #[cfg(feature = "memory")]
+    #[test]
+    fn tier_1_takes_as_many_entries_as_may_be_asked_for() {
+        assert_eq!(*super::L1_CACHE_SIZE.end(), cache_memory::MAX_ENTRIES);
+    }
+}

@@ -1,96 +1,219 @@
 //! From what was chosen and what the preset says to what is built: a pure function that finds all that is wrong.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use cache_core::{Error, Namespace, Problems, Ttl};
 use cache_tiered::{Compression, Settings};
 
+use crate::config::{CacheConfig, CacheType};
 use crate::presets::{self, Preset};
-use crate::setup::Chosen;
+use crate::ranges;
+use crate::redis_url::RedisUrl;
+use crate::secret::Secret;
 
-/// What is to be built.
+/// What is to be built. Which parts of it are read depends on the features: without one, its part is `None`.
 #[derive(Debug)]
+#[allow(dead_code, reason = "see above")]
 pub(crate) struct Plan {
     pub(crate) namespace: Namespace,
     pub(crate) settings: Settings,
     /// `None` if tier 1 is off.
     pub(crate) tier1: Option<Size>,
+    /// Tier 1 of a cache whose Redis is away when it is built.
+    pub(crate) tier1_alone: Option<Size>,
+    /// The Redis to connect to.
+    pub(crate) redis: Option<Server>,
 }
 
 /// How much tier 1 may hold.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
+#[allow(dead_code, reason = "as in Plan")]
 pub(crate) struct Size {
     pub(crate) entries: usize,
     pub(crate) bytes: u64,
 }
 
-/// # Errors
-/// [`Configuration`](cache_core::ErrorKind::Configuration) that lists all that is wrong.
-pub(crate) fn resolve(preset: &Preset, chosen: &Chosen) -> Result<Plan, Error> {
-    let mut problems = Problems::default();
-    problems.check(!(chosen.memory_only && chosen.store.is_some()), || {
-        "memory_only and store contradict each other: leave out one of them".to_owned()
-    });
-    let settings = settings(preset, chosen, &mut problems);
-    let tier1 = tier1(preset, chosen, &mut problems);
-    let namespace = Namespace::new(chosen.namespace.as_deref().unwrap_or(preset.namespace));
-    if let Err(error) = &namespace {
-        problems.add(error.message());
-    }
-    problems.configuration()?;
-    Ok(Plan { namespace: namespace?, settings, tier1 })
+/// A Redis, and how to reach it.
+#[derive(Clone, Debug)]
+#[allow(dead_code, reason = "as in Plan")]
+pub(crate) struct Server {
+    pub(crate) url: RedisUrl,
+    pub(crate) password: Option<Secret>,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) fail_on_connection_error: bool,
 }
 
-fn settings(preset: &Preset, chosen: &Chosen, problems: &mut Problems) -> Settings {
-    let default_ttl = chosen.default_ttl.unwrap_or(preset.default_ttl);
-    if let Err(error) = Ttl::new(default_ttl) {
-        problems.add(format!("default_ttl: {}", error.message()));
+/// Where the cache keeps what it holds.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Memory,
+    Redis,
+    /// A store of the application's own.
+    Own,
+}
+
+/// `code` is what the application said, `config` what a configuration said; code wins.
+///
+/// # Errors
+/// [`Configuration`](cache_core::ErrorKind::Configuration) that lists all that is wrong.
+pub(crate) fn resolve(
+    preset: &Preset,
+    code: CacheConfig,
+    config: CacheConfig,
+    has_own_store: bool,
+) -> Result<Plan, Error> {
+    let mut problems = Problems::default();
+    let config = if has_own_store { config.without_redis() } else { config };
+    let redis_by_config = config.redis.is_some();
+    let chosen = code.over(config);
+    let place = place(preset, &chosen, redis_by_config, has_own_store);
+
+    ranges::check(&chosen, &mut problems);
+    ranges::contradictions(&chosen, &mut problems);
+    contradictions(&chosen, has_own_store, &mut problems);
+    missing_features(&chosen, place, &mut problems);
+    without_effect(&chosen, place, &mut problems);
+    let settings = settings(preset, &chosen, place, &mut problems);
+    let by_default = if place != Place::Memory && !preset.l1_beside_store { 0 } else { preset.l1_cache_size };
+    let tier1 = tier1(preset, &chosen, by_default, place, &mut problems);
+    let tier1_alone = if chosen.l1_cache_size.is_some() {
+        tier1.clone()
+    } else {
+        self::tier1(preset, &chosen, preset.l1_cache_size, place, &mut Problems::default())
+    };
+    let namespace = Namespace::new(chosen.namespace.as_deref().unwrap_or(preset.namespace));
+    let redis = (place == Place::Redis).then(|| server(preset, &chosen));
+    #[cfg(feature = "redis")]
+    if let Some(server) = &redis {
+        problems.take(crate::connect::check(server));
     }
-    let mut settings = Settings::default();
-    settings.default_ttl = Ttl::clamped(default_ttl);
-    settings.stale_for = chosen.stale_for.unwrap_or(settings.stale_for);
-    settings.load_timeout = chosen.load_timeout.unwrap_or(settings.load_timeout);
-    settings.negative_window = chosen.negative_window.unwrap_or(settings.negative_window);
-    settings.limits.value = chosen.max_value_bytes.unwrap_or(settings.limits.value);
-    settings.format = chosen.format.unwrap_or(settings.format);
-    settings.compression = compression(preset, chosen, problems);
-    settings.check(problems);
+    problems.configuration()?;
+    Ok(Plan { namespace: namespace?, settings, tier1, tier1_alone, redis })
+}
+
+fn place(preset: &Preset, chosen: &CacheConfig, redis_by_config: bool, has_own_store: bool) -> Place {
+    let has_url = chosen.redis.as_ref().is_some_and(|redis| redis.url.is_some());
+    // A preset's own wish for Redis gives way where that is not built in, one that was said does not.
+    let by_preset = cfg!(feature = "redis") && preset.redis_url.is_some();
+    match chosen.r#type {
+        _ if has_own_store => Place::Own,
+        Some(CacheType::Memory) => Place::Memory,
+        Some(CacheType::Redis) => Place::Redis,
+        None if has_url || redis_by_config || by_preset => Place::Redis,
+        None => Place::Memory,
+    }
+}
+
+/// What only code can say twice: a configuration holds no store.
+fn contradictions(chosen: &CacheConfig, has_own_store: bool, problems: &mut Problems) {
+    let has_url = chosen.redis.as_ref().is_some_and(|redis| redis.url.is_some());
+    problems.check(!has_own_store || chosen.r#type != Some(CacheType::Memory), || {
+        "memory_only and store contradict each other: leave out one of them".to_owned()
+    });
+    problems.check(!has_own_store || !has_url, || {
+        "redis_url and store contradict each other: leave out one of them".to_owned()
+    });
+}
+
+fn missing_features(chosen: &CacheConfig, place: Place, problems: &mut Problems) {
+    problems.check(place != Place::Redis || cfg!(feature = "redis"), || {
+        "this build has no Redis: enable the feature `redis`, or leave Redis out".to_owned()
+    });
+    if cfg!(feature = "memory") {
+        return;
+    }
+    problems.check(place != Place::Memory, || {
+        "this build has no tier 1 and there is no store: enable the feature `memory` or `redis`, or give the cache a \
+         store"
+            .to_owned()
+    });
+    let given =
+        [("l1_cache_size", chosen.l1_cache_size.is_some()), ("l1_max_bytes", chosen.l1_max_bytes.is_some())];
+    for (name, _) in given.iter().filter(|(_, given)| *given) {
+        problems.add(format!("{name}: this build has no tier 1, enable the feature `memory`"));
+    }
+}
+
+fn without_effect(chosen: &CacheConfig, place: Place, problems: &mut Problems) {
+    if place == Place::Memory {
+        let compression = "tier 1 holds values as they are, and only what goes to a store is compressed";
+        let store = "there is no store to wait for, to ask or to fail";
+        for (name, given, why) in [
+            ("compression_threshold", chosen.compression_threshold.is_some(), compression),
+            ("compression_level", chosen.compression_level.is_some(), compression),
+            ("store_timeout", chosen.store_timeout.is_some(), store),
+            ("wait_for_write", chosen.wait_for_write.is_some(), store),
+            ("claims", chosen.claims.is_some(), store),
+            ("on_store_error", chosen.on_store_error.is_some(), store),
+        ] {
+            problems.check(!given, || {
+                format!(
+                    "{name} has no effect on a memory-only cache: {why}; leave it out, or give the cache a store"
+                )
+            });
+        }
+    }
+    if place != Place::Redis {
+        let redis = chosen.redis.clone().unwrap_or_default();
+        for (name, given) in [
+            ("password", redis.password.is_some() || redis.password_file.is_some()),
+            ("connect_timeout", redis.connect_timeout.is_some()),
+            ("fail_on_connection_error", redis.fail_on_connection_error.is_some()),
+        ] {
+            problems.check(!given, || {
+                format!("{name} has no effect on a cache without Redis: leave it out, or give redis_url")
+            });
+        }
+    }
+}
+
+fn server(preset: &Preset, chosen: &CacheConfig) -> Server {
+    let redis = chosen.redis.clone().unwrap_or_default();
+    let url = redis.url.unwrap_or_else(|| RedisUrl::new(preset.redis_url.unwrap_or(presets::REDIS_URL)));
+    Server {
+        url,
+        password: redis.password,
+        password_file: redis.password_file,
+        connect_timeout: redis.connect_timeout.unwrap_or(presets::CONNECT_TIMEOUT),
+        fail_on_connection_error: redis.fail_on_connection_error.unwrap_or(false),
+    }
+}
+
+fn settings(preset: &Preset, chosen: &CacheConfig, place: Place, problems: &mut Problems) -> Settings {
+    let mut settings = ranges::policy(chosen, Settings::default());
+    settings.default_ttl = Ttl::clamped(chosen.default_ttl.unwrap_or(preset.default_ttl));
+    settings.compression = compression(preset, chosen, place, problems);
     settings
 }
 
-fn compression(preset: &Preset, chosen: &Chosen, problems: &mut Problems) -> Compression {
+fn compression(preset: &Preset, chosen: &CacheConfig, place: Place, problems: &mut Problems) -> Compression {
     let (threshold, level) = (chosen.compression_threshold, chosen.compression_level);
-    let given = [("compression_threshold", threshold.is_some()), ("compression_level", level.is_some())];
-    for (name, _) in given.iter().filter(|(_, given)| *given && chosen.store.is_none()) {
-        problems.add(format!(
-            "{name} has no effect on a memory-only cache: tier 1 holds values as they are, and only what goes to a \
-             store is compressed; leave it out, or give the cache a store"
-        ));
-    }
-    if threshold.is_none() && level.is_none() {
-        // Where LZ4 is not built in, a preset's own wish for it gives way.
-        let preferred = Compression::new(preset.compression_threshold, preset.compression_level);
-        return preferred.unwrap_or(Compression::off());
-    }
-    let (threshold, most) = (threshold.unwrap_or(preset.compression_threshold), Compression::MAX_THRESHOLD);
-    problems.check(threshold <= most, || {
-        format!("compression_threshold is {threshold} bytes, 0 to {most} are allowed")
-    });
-    if level.is_none() && chosen.store.is_none() {
-        // Whether the preset's level is built in is of no interest to a cache that compresses nothing.
-        return Compression::off();
-    }
-    let level = level.unwrap_or(preset.compression_level);
-    problems.take(Compression::new(threshold.min(most), level)).unwrap_or(Compression::off())
+    let preferred = Compression::new(
+        threshold.unwrap_or(preset.compression_threshold).min(Compression::MAX_THRESHOLD),
+        level.unwrap_or(preset.compression_level),
+    );
+    // Where LZ4 is not built in, a preset's own wish for it gives way. A level that was said has been checked, and a
+    // cache that compresses nothing does not care.
+    let is_said = threshold.is_some() && level.is_none() && place != Place::Memory;
+    if is_said { problems.take(preferred) } else { preferred.ok() }.unwrap_or(Compression::off())
 }
 
-fn tier1(preset: &Preset, chosen: &Chosen, problems: &mut Problems) -> Option<Size> {
-    let has_store = chosen.store.is_some();
-    let by_default = if has_store && !preset.l1_beside_store { 0 } else { preset.l1_cache_size };
+fn tier1(
+    preset: &Preset,
+    chosen: &CacheConfig,
+    by_default: usize,
+    place: Place,
+    problems: &mut Problems,
+) -> Option<Size> {
+    if !cfg!(feature = "memory") {
+        return None;
+    }
     let entries = chosen.l1_cache_size.unwrap_or(by_default);
     let bytes = chosen.l1_max_bytes.unwrap_or(preset.l1_max_bytes);
-    within("l1_cache_size", &presets::L1_CACHE_SIZE, &entries, "entries", problems);
-    within("l1_max_bytes", &presets::L1_MAX_BYTES, &bytes, "bytes", problems);
     if entries > 0 {
-        let value = chosen.max_value_bytes.filter(|&value| !has_store && value as u64 > bytes);
+        let value = chosen.max_value_bytes.filter(|&value| place == Place::Memory && value as u64 > bytes);
         if let Some(value) = value {
             problems.add(format!(
                 "max_value_bytes is {value}, but tier 1 may hold {bytes} bytes in all and there is no store: allow \
@@ -99,7 +222,7 @@ fn tier1(preset: &Preset, chosen: &Chosen, problems: &mut Problems) -> Option<Si
         }
         return Some(Size { entries, bytes });
     }
-    problems.check(has_store, || {
+    problems.check(place != Place::Memory, || {
         format!(
             "l1_cache_size is 0, which switches tier 1 off, and there is no store to keep anything: allow 1 to {} \
              entries, or give the cache a store",
@@ -113,14 +236,74 @@ fn tier1(preset: &Preset, chosen: &Chosen, problems: &mut Problems) -> Option<Si
     None
 }
 
-fn within<T: PartialOrd + std::fmt::Display>(
-    name: &str,
-    range: &std::ops::RangeInclusive<T>,
-    value: &T,
-    unit: &str,
-    problems: &mut Problems,
-) {
-    problems.check(range.contains(value), || {
-        format!("{name} is {value} {unit}, {} to {} are allowed", range.start(), range.end())
-    });
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing() -> CacheConfig {
+        CacheConfig::default()
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn presets_look_for_the_redis_of_the_guide_and_a_configuration_for_none() {
+        for (preset, url) in [
+            (&presets::WEB_APP, Some("redis://127.0.0.1:6379")),
+            (&presets::TESTING, Some("redis://127.0.0.1:6379/15")),
+            #[cfg(feature = "memory")]
+            (&presets::CONFIG, None),
+        ] {
+            let server = resolve(preset, nothing(), nothing(), false).unwrap().redis;
+            assert_eq!(server.as_ref().map(|server| server.url.expose()), url, "{}", preset.name);
+            if let Some(server) = server {
+                assert_eq!(
+                    (server.connect_timeout, server.fail_on_connection_error),
+                    (Duration::from_secs(1), false)
+                );
+            }
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn a_redis_table_without_an_address_means_the_one_on_this_machine() {
+        for text in ["[redis]", "type = 'redis'", "redis.connect_timeout = 2"] {
+            let config = CacheConfig::from_toml(text).unwrap();
+            let server = resolve(&presets::CONFIG, nothing(), config, false).unwrap().redis.unwrap();
+            assert_eq!(server.url.expose(), "redis://127.0.0.1:6379", "{text}");
+        }
+    }
+
+    #[cfg(feature = "redis")]
+    #[test]
+    fn an_address_in_code_leaves_the_rest_that_was_said_of_redis() {
+        let config = "[redis]\nurl = 'redis://a'\npassword = 'of a'\nconnect_timeout = 2";
+        let code = CacheConfig::from_toml("redis.url = 'redis://b'").unwrap();
+        let config = CacheConfig::from_toml(config).unwrap();
+        let server = resolve(&presets::CONFIG, code, config, false).unwrap().redis.unwrap();
+        assert_eq!((server.url.expose(), server.connect_timeout), ("redis://b", Duration::from_secs(2)));
+        assert_eq!(server.password.unwrap().expose(), "of a");
+    }
+
+    #[cfg(not(feature = "redis"))]
+    #[test]
+    fn without_redis_a_preset_is_in_memory() {
+        let redis = |preset| resolve(preset, nothing(), nothing(), true).unwrap().redis;
+        assert!(redis(&presets::WEB_APP).is_none() && redis(&presets::TESTING).is_none());
+    }
+
+    #[cfg(not(feature = "memory"))]
+    #[test]
+    fn without_tier_1_a_store_is_needed_and_its_settings_name_the_feature() {
+        let with_store =
+            |text: &str| resolve(&presets::CONFIG, CacheConfig::from_toml(text).unwrap(), nothing(), true);
+        assert!(with_store("").unwrap().tier1.is_none());
+        let error = with_store("l1_cache_size = 5\nl1_max_bytes = 65536").unwrap_err();
+        assert!(
+            error.message().starts_with("2 problems: l1_cache_size: this build has no tier 1"),
+            "{error}"
+        );
+        let error = resolve(&presets::CONFIG, nothing(), nothing(), false).unwrap_err();
+        assert!(error.message().starts_with("this build has no tier 1 and there is no store"), "{error}");
+    }
 }

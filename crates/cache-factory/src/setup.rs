@@ -5,12 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Clock, Error, Format, LocalTier, Observer, Store, Timer};
-use cache_memory::MemoryTier;
-use cache_tiered::{Cache, TokioTimer};
+use cache_core::{Clock, Error, Format, Observer, Store, Timer};
+use cache_tiered::{Cache, OnStoreError, TokioTimer};
 
+use crate::config::{CacheConfig, CacheType, RedisConfig};
 use crate::presets::Preset;
-use crate::resolve::{Plan, resolve};
+use crate::redis_url::RedisUrl;
+use crate::resolve::resolve;
+use crate::secret::Secret;
+use crate::tiers::Tiers;
 
 /// A cache to be: set what differs from the preset, then `.await` it.
 ///
@@ -18,56 +21,57 @@ use crate::resolve::{Plan, resolve};
 /// [`Configuration`](cache_core::ErrorKind::Configuration) error lists all that is out of range, contradictory or
 /// without effect, and what is allowed. A clone can be awaited too and makes another cache with a tier 1 of its own.
 ///
+/// If there is a Redis to it, awaiting waits until the first attempt to connect has ended, for
+/// [`connect_timeout`](Self::connect_timeout) at most. A Redis that cannot be reached is done without until it can,
+/// unless [`fail_on_connection_error`](Self::fail_on_connection_error) is set. Anything else that is wrong with it is
+/// an error in any case: a wrong password, a database that is not there.
+///
 /// ```
 /// use cache_factory::{CacheFactory, durations::secs};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
-/// let wrong = CacheFactory::new().for_web_app().default_ttl(secs(0)).l1_cache_size(0).await.unwrap_err();
+/// # #[cfg(feature = "memory")] {
+/// let setup = CacheFactory::new().for_web_app().memory_only();
+/// let wrong = setup.default_ttl(secs(0)).stale_for(secs(u64::MAX)).await.unwrap_err();
 /// assert!(wrong.to_string().starts_with("for_web_app: 2 problems: default_ttl: a TTL of 0ns was given, 1 ms to"));
+/// # }
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "a setup does nothing until it is awaited"]
 pub struct CacheSetup {
+    operation: &'static str,
     preset: &'static Preset,
-    chosen: Chosen,
-}
-
-/// What the application said; `None` is left to the preset.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Chosen {
-    pub(crate) namespace: Option<String>,
-    pub(crate) default_ttl: Option<Duration>,
-    pub(crate) stale_for: Option<Duration>,
-    pub(crate) load_timeout: Option<Duration>,
-    pub(crate) negative_window: Option<Duration>,
-    pub(crate) l1_cache_size: Option<usize>,
-    pub(crate) l1_max_bytes: Option<u64>,
-    pub(crate) max_value_bytes: Option<usize>,
-    pub(crate) compression_threshold: Option<usize>,
-    pub(crate) compression_level: Option<u8>,
-    pub(crate) format: Option<Format>,
-    pub(crate) memory_only: bool,
-    pub(crate) store: Option<Arc<dyn Store>>,
-    pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) timer: Option<Arc<dyn Timer>>,
+    /// What a configuration said.
+    config: CacheConfig,
+    /// What the application said, which wins.
+    code: CacheConfig,
+    store: Option<Arc<dyn Store>>,
+    observer: Option<Arc<dyn Observer>>,
+    timer: Option<Arc<dyn Timer>>,
 }
 
 impl CacheSetup {
     pub(crate) fn new(preset: &'static Preset) -> Self {
-        Self { preset, chosen: Chosen::default() }
+        Self::configured(preset.name, preset, CacheConfig::default())
+    }
+
+    /// `operation` is what errors name.
+    pub(crate) fn configured(operation: &'static str, preset: &'static Preset, config: CacheConfig) -> Self {
+        let code = CacheConfig::default();
+        Self { operation, preset, config, code, store: None, observer: None, timer: None }
     }
 
     /// How long an entry is fresh when the caller does not say: 1 ms to 365 days.
     #[doc(alias = "ttl")]
     pub fn default_ttl(mut self, default_ttl: Duration) -> Self {
-        self.chosen.default_ttl = Some(default_ttl);
+        self.code.default_ttl = Some(default_ttl);
         self
     }
 
     /// How long after that `get_or_load` may serve it stale: 0 to 365 days, 0 by default.
     pub fn stale_for(mut self, stale_for: Duration) -> Self {
-        self.chosen.stale_for = Some(stale_for);
+        self.code.stale_for = Some(stale_for);
         self
     }
 
@@ -75,7 +79,7 @@ impl CacheSetup {
     #[doc(alias = "enable_l1_cache")]
     #[doc(alias = "max_size")]
     pub fn l1_cache_size(mut self, entries: usize) -> Self {
-        self.chosen.l1_cache_size = Some(entries);
+        self.code.l1_cache_size = Some(entries);
         self
     }
 
@@ -83,7 +87,7 @@ impl CacheSetup {
     ///
     /// Counted are serialised lengths, keys and a fixed overhead each; what the process really takes differs.
     pub fn l1_max_bytes(mut self, bytes: u64) -> Self {
-        self.chosen.l1_max_bytes = Some(bytes);
+        self.code.l1_max_bytes = Some(bytes);
         self
     }
 
@@ -91,7 +95,7 @@ impl CacheSetup {
     ///
     /// An error without a store, because tier 1 holds values as they are.
     pub fn compression_threshold(mut self, bytes: usize) -> Self {
-        self.chosen.compression_threshold = Some(bytes);
+        self.code.compression_threshold = Some(bytes);
         self
     }
 
@@ -99,85 +103,141 @@ impl CacheSetup {
     ///
     /// An error without a store, because tier 1 holds values as they are.
     pub fn compression_level(mut self, level: u8) -> Self {
-        self.chosen.compression_level = Some(level);
+        self.code.compression_level = Some(level);
         self
     }
 
     /// The longest value, in bytes when serialised: 1 to 64 Mi, 8 Mi by default. Longer ones are refused.
     pub fn max_value_bytes(mut self, bytes: usize) -> Self {
-        self.chosen.max_value_bytes = Some(bytes);
+        self.code.max_value_bytes = Some(bytes);
         self
     }
 
     /// How values are serialised: MessagePack by default, or JSON (feature `json`).
     pub fn format(mut self, format: Format) -> Self {
-        self.chosen.format = Some(format);
+        self.code.format = Some(format);
         self
     }
 
     /// The longest that a load may take: 1 ms to 1 day, 30 s by default. All who wait for it are freed then.
     pub fn load_timeout(mut self, load_timeout: Duration) -> Self {
-        self.chosen.load_timeout = Some(load_timeout);
+        self.code.load_timeout = Some(load_timeout);
         self
     }
 
     /// How long after a failed load its error answers at once: 0 (not at all) to 1 hour, 1 s by default.
     pub fn negative_window(mut self, negative_window: Duration) -> Self {
-        self.chosen.negative_window = Some(negative_window);
+        self.code.negative_window = Some(negative_window);
         self
     }
 
     /// The name that sets this cache's keys apart from others in a shared store, and in statistics: 1 to 128 bytes when
     /// escaped, `app` by default.
     pub fn namespace(mut self, name: impl Into<String>) -> Self {
-        self.chosen.namespace = Some(name.into());
+        self.code.namespace = Some(name.into());
         self
     }
 
-    /// A store of your own as tier 2, shared with other processes as far as it can be.
+    /// The Redis behind it: `redis://user:password@host:port/database`, `unix:///path` or `redis+unix:///path?db=0`.
+    /// The one on this machine by default; `for_testing` takes its database 15.
+    ///
+    /// An error in a build without the feature `redis`.
+    pub fn redis_url(mut self, url: impl Into<RedisUrl>) -> Self {
+        self.redis().url = Some(url.into());
+        self
+    }
+
+    /// The password of Redis, instead of one in its address.
+    pub fn redis_password(mut self, password: impl Into<Secret>) -> Self {
+        self.redis().password = Some(password.into());
+        self
+    }
+
+    /// How long to wait for an attempt to connect to Redis: 1 ms to 1 minute, 1 s by default.
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.redis().connect_timeout = Some(connect_timeout);
+        self
+    }
+
+    /// Whether a Redis that cannot be reached is an error when the setup is awaited. `false` by default: the cache then
+    /// goes on without it, and heals when it is there.
+    pub fn fail_on_connection_error(mut self, fail: bool) -> Self {
+        self.redis().fail_on_connection_error = Some(fail);
+        self
+    }
+
+    /// The longest that a call of the store may take: 1 ms to 1 minute, 250 ms by default.
+    pub fn store_timeout(mut self, store_timeout: Duration) -> Self {
+        self.code.store_timeout = Some(store_timeout);
+        self
+    }
+
+    /// Whether `get_or_load` waits until the store has what was loaded. `false` by default.
+    pub fn wait_for_write(mut self, wait: bool) -> Self {
+        self.code.wait_for_write = Some(wait);
+        self
+    }
+
+    /// Whether a key is loaded by one process at a time, where the store can see to it. `true` by default.
+    pub fn claims(mut self, claims: bool) -> Self {
+        self.code.claims = Some(claims);
+        self
+    }
+
+    /// What reads and fills do when the store fails: go on without it by default.
+    pub fn on_store_error(mut self, on_store_error: OnStoreError) -> Self {
+        self.code.on_store_error = Some(on_store_error);
+        self
+    }
+
+    /// A store of your own as tier 2 instead of Redis, shared with other processes as far as it can be.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.chosen.store = Some(store);
+        self.store = Some(store);
         self
     }
 
-    /// Insists on a cache of this process alone: with this, a store is an error.
+    /// Insists on a cache of this process alone: with this, a store or an address of Redis is an error.
     #[doc(alias = "use_memory_cache")]
     pub fn memory_only(mut self) -> Self {
-        self.chosen.memory_only = true;
+        self.code.r#type = Some(CacheType::Memory);
         self
     }
 
     /// Who is told what happens.
     #[doc(alias = "performance_monitor")]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.chosen.observer = Some(observer);
+        self.observer = Some(observer);
         self
     }
 
     /// The clock of both the engine and tier 1, and the way to wait: the system's and tokio's by default. For tests.
     pub fn timer(mut self, timer: Arc<dyn Timer>) -> Self {
-        self.chosen.timer = Some(timer);
+        self.timer = Some(timer);
         self
     }
 
-    fn build(self) -> Result<Cache, Error> {
-        let Self { preset, chosen } = self;
-        let Plan { namespace, settings, tier1 } =
-            resolve(preset, &chosen).map_err(|error| error.in_operation(preset.name))?;
-        let timer = chosen.timer.unwrap_or_else(|| Arc::new(TokioTimer::new()));
-        let mut builder = Cache::builder(namespace).settings(settings);
-        if let Some(size) = tier1 {
-            let clock: Arc<dyn Clock> = timer.clone();
-            let tier: Arc<dyn LocalTier> = Arc::new(MemoryTier::new(size.entries, size.bytes, clock)?);
-            builder = builder.local(tier);
+    fn redis(&mut self) -> &mut RedisConfig {
+        self.code.redis.get_or_insert_default()
+    }
+
+    async fn build(self) -> Result<Cache, Error> {
+        let Self { operation, preset, config, code, store, observer, timer } = self;
+        let named = |error: Error| error.in_operation(operation);
+        let plan = resolve(preset, code, config, store.is_some()).map_err(named)?;
+        let timer = timer.unwrap_or_else(|| Arc::new(TokioTimer::new()));
+        let clock: Arc<dyn Clock> = timer.clone();
+        let tiers = Tiers::make(&plan, store, &clock).await.map_err(named)?;
+        let mut builder = Cache::builder(plan.namespace).settings(plan.settings).timer(timer);
+        if let Some(local) = tiers.local {
+            builder = builder.local(local);
         }
-        if let Some(store) = chosen.store {
+        if let Some(store) = tiers.store {
             builder = builder.store(store);
         }
-        if let Some(observer) = chosen.observer {
+        if let Some(observer) = observer {
             builder = builder.observer(observer);
         }
-        builder.timer(timer).build()
+        builder.build()
     }
 }
 
@@ -187,6 +247,6 @@ impl IntoFuture for CacheSetup {
 
     /// Builds the cache when it is polled. Dropping the future leaves nothing behind.
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move { self.build() })
+        Box::pin(self.build())
     }
 }

@@ -19,7 +19,7 @@ struct Session {
 #[tokio::test]
 async fn a_session_is_read_back_from_tier_1_with_its_age() {
     let clock = FakeClock::new();
-    let cache = CacheFactory::new().for_web_app().timer(clock.clone()).await.unwrap();
+    let cache = CacheFactory::new().for_web_app().memory_only().timer(clock.clone()).await.unwrap();
     let session = Session { user: "Ann".into(), roles: vec!["admin".into()] };
     cache.set("session:42", &session, mins(30)).await.unwrap();
     clock.advance(mins(10));
@@ -37,7 +37,7 @@ async fn a_session_is_read_back_from_tier_1_with_its_age() {
 
 #[tokio::test]
 async fn an_api_response_is_loaded_once_until_its_tag_is_invalidated() {
-    let cache = CacheFactory::new().for_web_app().await.unwrap();
+    let cache = CacheFactory::new().for_web_app().memory_only().await.unwrap();
     let calls = Arc::new(AtomicU32::new(0));
     let load = async || {
         let calls = Arc::clone(&calls);
@@ -78,7 +78,7 @@ async fn a_setup_can_be_awaited_wherever_a_future_can() {
     fn sendable<F: Future<Output = Result<cache_factory::Cache, Error>> + Send + 'static>(future: F) -> F {
         future
     }
-    let setup = CacheFactory::new().for_web_app();
+    let setup = CacheFactory::new().for_web_app().memory_only();
     let built = tokio::spawn(sendable(setup.clone().into_future())).await.unwrap().unwrap();
     let another = setup.await.unwrap();
     built.set("k", "of the first", Duration::from_secs(60)).await.unwrap();

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_factory::durations::{days, secs};
-use cache_factory::{CacheFactory, CacheSetup, ErrorKind, Format, TokioTimer};
+use cache_factory::{CacheFactory, CacheSetup, ErrorKind, Format, OnStoreError, TokioTimer};
 use cache_testkit::ReferenceServer;
 
 fn web() -> CacheSetup {
-    CacheFactory::new().for_web_app()
+    CacheFactory::new().for_web_app().memory_only()
 }
 
 fn with_store() -> CacheSetup {
-    web().store(Arc::new(ReferenceServer::new(Arc::new(TokioTimer::new())).connect()))
+    CacheFactory::new()
+        .for_web_app()
+        .store(Arc::new(ReferenceServer::new(Arc::new(TokioTimer::new())).connect()))
 }
 
 async fn refused(setup: CacheSetup) -> String {
@@ -72,6 +74,11 @@ async fn every_setting_has_a_range_whose_ends_are_allowed() {
     refused_with(web().namespace("x".repeat(129)), &["129 bytes"]).await;
     web().namespace("x".repeat(128)).await.unwrap();
 
+    refused_with(with_store().store_timeout(secs(0)), &["store_timeout is 0ns, 1ms to 60s are allowed"])
+        .await;
+    refused_with(with_store().store_timeout(secs(61)), &["store_timeout is 61s"]).await;
+    with_store().store_timeout(secs(60)).await.unwrap();
+
     refused_with(web().format(Format::Bincode), &["bincode", "schema"]).await;
 }
 
@@ -108,6 +115,26 @@ async fn without_json_the_format_is_refused_at_once_and_not_at_the_first_write()
     refused_with(web().format(Format::Json), &["enable the feature `json`"]).await;
 }
 
+#[cfg(feature = "redis")]
+#[tokio::test]
+async fn connect_timeout_has_a_range_whose_ends_are_allowed() {
+    let redis = || CacheFactory::new().for_web_app().redis_url("redis://127.0.0.1:1");
+    for bad in [secs(0), Duration::from_micros(999), Duration::from_millis(60_001), Duration::MAX] {
+        refused_with(redis().connect_timeout(bad), &["connect_timeout is ", "1ms to 60s are allowed"]).await;
+    }
+    for good in [Duration::from_millis(1), secs(60)] {
+        redis().connect_timeout(good).await.unwrap();
+    }
+}
+
+#[cfg(not(feature = "redis"))]
+#[tokio::test]
+async fn without_redis_presets_work_and_only_an_explicit_wish_for_it_is_refused() {
+    CacheFactory::new().for_web_app().await.unwrap();
+    let redis = CacheFactory::new().for_web_app().redis_url("redis://127.0.0.1:1");
+    refused_with(redis, &["this build has no Redis", "enable the feature `redis`"]).await;
+}
+
 #[tokio::test]
 async fn settings_without_effect_are_refused_and_say_why() {
     let why = "has no effect on a memory-only cache";
@@ -115,6 +142,17 @@ async fn settings_without_effect_are_refused_and_say_why() {
         .await;
     #[cfg(feature = "lz4")]
     refused_with(web().compression_level(2), &["compression_level", why]).await;
+    let why = "there is no store to wait for";
+    refused_with(web().store_timeout(secs(1)), &["store_timeout has no effect", why]).await;
+    refused_with(web().wait_for_write(false), &["wait_for_write has no effect", why]).await;
+    refused_with(web().claims(true), &["claims has no effect", why]).await;
+    refused_with(web().on_store_error(OnStoreError::Fail), &["on_store_error has no effect", why]).await;
+    let why = "has no effect on a cache without Redis";
+    for setup in [web(), with_store()] {
+        refused_with(setup.clone().connect_timeout(secs(1)), &["connect_timeout", why]).await;
+        refused_with(setup.clone().fail_on_connection_error(false), &["fail_on_connection_error", why]).await;
+        refused_with(setup.clone().redis_password("canary"), &["password", why]).await;
+    }
     refused_with(
         with_store().l1_cache_size(0).l1_max_bytes(1 << 20),
         &["l1_max_bytes has no effect while tier 1 is off"],
@@ -131,6 +169,15 @@ async fn settings_without_effect_are_refused_and_say_why() {
 #[tokio::test]
 async fn what_contradicts_itself_is_refused() {
     refused_with(with_store().memory_only(), &["memory_only and store contradict each other"]).await;
+    let url = "redis://127.0.0.1:1";
+    refused_with(with_store().redis_url(url), &["redis_url and store contradict each other"]).await;
+    refused_with(web().redis_url(url), &["memory only and an address of Redis contradict each other"]).await;
+    #[cfg(feature = "redis")]
+    refused_with(
+        CacheFactory::new().for_web_app().redis_url("redis://:a@127.0.0.1:1").redis_password("b"),
+        &["the password of Redis is given more than once"],
+    )
+    .await;
     refused_with(
         web().l1_cache_size(0),
         &["switches tier 1 off, and there is no store", "allow 1 to 100000000 entries"],
@@ -161,6 +208,6 @@ async fn all_that_is_wrong_is_said_at_once() {
 
 #[tokio::test]
 async fn the_error_of_a_preset_names_it() {
-    let error = CacheFactory::new().for_testing().l1_cache_size(0).await.unwrap_err();
+    let error = CacheFactory::new().for_testing().memory_only().l1_cache_size(0).await.unwrap_err();
     assert!(error.to_string().starts_with("for_testing: "), "{error}");
 }

@@ -7,11 +7,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cache_factory::durations::{hours, mins, secs};
-use cache_factory::{Cache, CacheFactory, CacheSetup, ErrorKind, LoadOptions, Loaded, TokioTimer};
+use cache_factory::{Cache, CacheFactory, CacheSetup, ErrorKind, LoadOptions, Loaded, Store, TokioTimer};
 use cache_testkit::{FakeClock, Recorded, Recorder, ReferenceServer, settle};
 
 fn web() -> CacheSetup {
-    CacheFactory::new().for_web_app()
+    CacheFactory::new().for_web_app().memory_only()
+}
+
+fn web_on(store: Arc<dyn Store>) -> CacheSetup {
+    CacheFactory::new().for_web_app().store(store)
 }
 
 fn testing() -> CacheSetup {
@@ -26,7 +30,7 @@ async fn load(cache: &Cache, key: &str) -> String {
 
 #[tokio::test]
 async fn the_presets_have_the_numbers_of_the_guide() {
-    for (cache, ttl, entries) in [(web().await, 1800, 200), (testing().await, 60, 50)] {
+    for (cache, ttl, entries) in [(web().await, 1800, 200), (testing().memory_only().await, 60, 50)] {
         let cache = cache.unwrap();
         let usage = cache.stats().memory_usage;
         assert_eq!(cache.settings().default_ttl.as_duration(), Duration::from_secs(ttl));
@@ -42,9 +46,9 @@ async fn the_presets_have_the_numbers_of_the_guide() {
 #[cfg(feature = "lz4")]
 #[tokio::test]
 async fn the_presets_compress_above_what_the_guide_says() {
-    for (setup, threshold) in [(web(), 2000), (testing(), 1000)] {
+    for (setup, threshold) in [(web_on(store()), 2000), (testing().store(store()), 1000)] {
         let recorder = Recorder::new(10);
-        let cache = setup.store(store()).observer(recorder.clone()).await.unwrap();
+        let cache = setup.observer(recorder.clone()).await.unwrap();
         assert!(!is_compressed(&cache, &recorder, threshold).await);
         assert!(is_compressed(&cache, &recorder, threshold + 1).await);
     }
@@ -72,7 +76,7 @@ async fn is_compressed(cache: &Cache, recorder: &Recorder, length: usize) -> boo
 #[tokio::test]
 async fn compression_threshold_decides_what_is_compressed() {
     let recorder = Recorder::new(10);
-    let setup = web().store(store()).observer(recorder.clone());
+    let setup = web_on(store()).observer(recorder.clone());
     let cache = setup.clone().compression_threshold(300).await.unwrap();
     assert!(!is_compressed(&cache, &recorder, 300).await);
     assert!(is_compressed(&cache, &recorder, 301).await);
@@ -87,7 +91,7 @@ async fn compression_level_decides_how_small_it_gets() {
     let text: String = (0..5000u32).map(|i| format!("{} ", i.wrapping_mul(2_654_435_761) % 1000)).collect();
     let mut lengths = Vec::new();
     for level in [1, 9] {
-        let setup = web().store(store()).observer(recorder.clone());
+        let setup = web_on(store()).observer(recorder.clone());
         let cache = setup.compression_level(level).await.unwrap();
         cache.set("k", &text, ()).await.unwrap();
         match recorder.take().as_slice() {
@@ -170,8 +174,8 @@ async fn l1_cache_size_bounds_the_entries_of_tier_1() {
 #[tokio::test]
 async fn l1_cache_size_of_zero_leaves_all_to_the_store() {
     let (on, off) = (store(), store());
-    let with = web().store(on.clone()).await.unwrap();
-    let without = web().store(off.clone()).l1_cache_size(0).await.unwrap();
+    let with = web_on(on.clone()).await.unwrap();
+    let without = web_on(off.clone()).l1_cache_size(0).await.unwrap();
     for (cache, store, reads) in [(with, on, 0), (without, off, 2)] {
         cache.set("k", "v", ()).await.unwrap();
         for _ in 0..2 {
@@ -187,7 +191,7 @@ async fn beside_a_store_testing_has_a_tier_1_only_if_asked() {
     assert_eq!(entries(testing().store(store())).await, 0);
     assert_eq!(entries(testing().store(store()).l1_cache_size(7)).await, 7);
     assert_eq!(entries(testing().memory_only()).await, 50);
-    assert_eq!(entries(web().store(store())).await, 200);
+    assert_eq!(entries(web_on(store())).await, 200);
 }
 
 #[tokio::test]
@@ -229,7 +233,7 @@ async fn format_decides_how_values_are_serialised() {
 #[tokio::test]
 async fn namespace_sets_two_caches_on_one_store_apart() {
     let server = ReferenceServer::new(Arc::new(TokioTimer::new()));
-    let on = async |name: &str| web().namespace(name).store(Arc::new(server.connect())).await.unwrap();
+    let on = async |name: &str| web_on(Arc::new(server.connect())).namespace(name).await.unwrap();
     let (users, pages) = (on("users").await, on("pages").await);
     users.set("1", "ann", ()).await.unwrap();
     assert!(pages.get::<String>("1").await.unwrap().is_none());

@@ -1,0 +1,152 @@
+//! What an application can say outside of its code.
+
+mod fields;
+pub(crate) mod file;
+mod layers;
+mod read;
+mod tree;
+mod value;
+mod variables;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cache_core::{Error, Format, Problems};
+use cache_tiered::OnStoreError;
+use serde::{Deserialize, Deserializer};
+
+use self::tree::Tree;
+pub(crate) use self::variables::Said;
+use crate::redis_url::RedisUrl;
+use crate::secret::Secret;
+
+/// The settings of a cache, as files and variables hold them. What is `None` is left to the preset.
+///
+/// Goes into [`CacheFactory::from_config`](crate::CacheFactory::from_config). In files durations are seconds, with
+/// fractions if need be, and the keys are the names of the fields. Reading finds everything that is wrong at once:
+/// unknown keys, wrong types, values out of range. What contradicts each other or has no effect is found when the
+/// setup is awaited, because settings in code can change that.
+///
+/// ```
+/// use cache_factory::CacheConfig;
+///
+/// let config = CacheConfig::from_toml(r#"
+///     default_ttl = 7200
+///     l1_cache_size = 1000
+///     [redis]
+///     url = "redis://cache.internal:6379/0"
+///     fail_on_connection_error = true
+/// "#)?;
+/// assert_eq!(config.l1_cache_size, Some(1000));
+/// # Ok::<(), cache_factory::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct CacheConfig {
+    /// Where the cache keeps what it holds. Without it, a `redis` table means Redis.
+    pub r#type: Option<CacheType>,
+    /// [`CacheSetup::namespace`](crate::CacheSetup::namespace).
+    pub namespace: Option<String>,
+    /// [`CacheSetup::default_ttl`](crate::CacheSetup::default_ttl), 1 ms to 365 days.
+    pub default_ttl: Option<Duration>,
+    /// [`CacheSetup::stale_for`](crate::CacheSetup::stale_for), 0 to 365 days.
+    pub stale_for: Option<Duration>,
+    /// [`CacheSetup::load_timeout`](crate::CacheSetup::load_timeout), 1 ms to 1 day.
+    pub load_timeout: Option<Duration>,
+    /// [`CacheSetup::negative_window`](crate::CacheSetup::negative_window), 0 to 1 hour.
+    pub negative_window: Option<Duration>,
+    /// [`CacheSetup::l1_cache_size`](crate::CacheSetup::l1_cache_size), 0 to 100 000 000 entries.
+    pub l1_cache_size: Option<usize>,
+    /// [`CacheSetup::l1_max_bytes`](crate::CacheSetup::l1_max_bytes), 64 KiB to 1 TiB.
+    pub l1_max_bytes: Option<u64>,
+    /// [`CacheSetup::max_value_bytes`](crate::CacheSetup::max_value_bytes), 1 to 64 Mi.
+    pub max_value_bytes: Option<usize>,
+    /// [`CacheSetup::compression_threshold`](crate::CacheSetup::compression_threshold), 0 to 1 MiB.
+    pub compression_threshold: Option<usize>,
+    /// [`CacheSetup::compression_level`](crate::CacheSetup::compression_level), 1 to 9.
+    pub compression_level: Option<u8>,
+    /// [`CacheSetup::format`](crate::CacheSetup::format): `msgpack` or `json`.
+    pub format: Option<Format>,
+    /// [`CacheSetup::store_timeout`](crate::CacheSetup::store_timeout), 1 ms to 1 minute.
+    pub store_timeout: Option<Duration>,
+    /// [`CacheSetup::wait_for_write`](crate::CacheSetup::wait_for_write).
+    pub wait_for_write: Option<bool>,
+    /// [`CacheSetup::claims`](crate::CacheSetup::claims).
+    pub claims: Option<bool>,
+    /// [`CacheSetup::on_store_error`](crate::CacheSetup::on_store_error): `degrade` or `fail`.
+    pub on_store_error: Option<OnStoreError>,
+    /// The Redis behind it.
+    pub redis: Option<RedisConfig>,
+}
+
+/// Where a cache keeps what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CacheType {
+    /// In this process alone.
+    Memory,
+    /// In this process and in Redis.
+    Redis,
+}
+
+/// The Redis behind a cache, and how to reach it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RedisConfig {
+    /// [`CacheSetup::redis_url`](crate::CacheSetup::redis_url), `redis://127.0.0.1:6379` by default.
+    pub url: Option<RedisUrl>,
+    /// The password, if it does not stand in the address.
+    pub password: Option<Secret>,
+    /// The file that has the password in its first line, read each time that a setup is awaited.
+    pub password_file: Option<PathBuf>,
+    /// [`CacheSetup::connect_timeout`](crate::CacheSetup::connect_timeout), 1 ms to 1 minute.
+    pub connect_timeout: Option<Duration>,
+    /// [`CacheSetup::fail_on_connection_error`](crate::CacheSetup::fail_on_connection_error).
+    pub fail_on_connection_error: Option<bool>,
+}
+
+impl CacheConfig {
+    /// Reads a file whose name ends in `.toml` or `.json`, of at most 1 MiB. Blocks while it reads.
+    ///
+    /// # Errors
+    /// [`Configuration`](cache_core::ErrorKind::Configuration) if it cannot be read, and listing all that is wrong
+    /// in it.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let mut problems = Problems::default();
+        let config = file::read_file(path.as_ref(), &mut problems);
+        problems.configuration().map_err(|error| error.in_operation("CacheConfig"))?;
+        Ok(config)
+    }
+
+    /// Reads TOML.
+    ///
+    /// # Errors
+    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong.
+    pub fn from_toml(text: &str) -> Result<Self, Error> {
+        Self::from_tree(file::parse_toml(text))
+    }
+
+    /// Reads JSON.
+    ///
+    /// # Errors
+    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        Self::from_tree(file::parse_json(text))
+    }
+
+    fn from_tree(tree: Result<Tree, String>) -> Result<Self, Error> {
+        let mut problems = Problems::default();
+        let config = file::checked(tree, &mut problems);
+        problems.configuration().map_err(|error| error.in_operation("CacheConfig"))?;
+        Ok(config)
+    }
+}
+
+impl<'de> Deserialize<'de> for CacheConfig {
+    /// As part of an application's own configuration. All that is wrong is in the one error.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let tree = Tree::deserialize(deserializer)?;
+        Self::from_tree(Ok(tree)).map_err(|error| serde::de::Error::custom(error.message()))
+    }
+}

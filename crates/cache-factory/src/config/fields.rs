@@ -1,0 +1,58 @@
+//! The one list of settings that a configuration can hold. Files, variables and what is written all read it.
+
+use super::value::Setting;
+use super::{CacheConfig, RedisConfig};
+
+/// Does the same thing with every field.
+pub(crate) trait Fields {
+    /// A field, and what is allowed in it, in words.
+    fn field<T: Setting>(&mut self, name: &'static str, allowed: &'static str, slot: &mut Option<T>);
+
+    /// A table with fields of its own.
+    fn table<T: Table>(&mut self, name: &'static str, slot: &mut Option<T>);
+}
+
+/// What has fields.
+pub(crate) trait Table: Default {
+    /// Shows each field to `fields`.
+    fn visit<F: Fields>(&mut self, fields: &mut F);
+}
+
+const TTL: &str = "seconds from 0.001 to 31536000 (365 days)";
+const STALE: &str = "seconds from 0 to 31536000 (365 days)";
+
+impl Table for CacheConfig {
+    fn visit<F: Fields>(&mut self, fields: &mut F) {
+        fields.field("type", "`memory` or `redis`", &mut self.r#type);
+        fields.field("namespace", "a text of 1 to 128 bytes", &mut self.namespace);
+        fields.field("default_ttl", TTL, &mut self.default_ttl);
+        fields.field("stale_for", STALE, &mut self.stale_for);
+        fields.field("load_timeout", "seconds from 0.001 to 86400", &mut self.load_timeout);
+        fields.field("negative_window", "seconds from 0 to 3600", &mut self.negative_window);
+        fields.field("l1_cache_size", "a whole number from 0 to 100000000", &mut self.l1_cache_size);
+        fields.field("l1_max_bytes", "a whole number from 65536 to 1099511627776", &mut self.l1_max_bytes);
+        fields.field("max_value_bytes", "a whole number from 1 to 67108864", &mut self.max_value_bytes);
+        fields.field(
+            "compression_threshold",
+            "a whole number from 0 to 1048576",
+            &mut self.compression_threshold,
+        );
+        fields.field("compression_level", "a whole number from 1 to 9", &mut self.compression_level);
+        fields.field("format", "`msgpack` or `json`", &mut self.format);
+        fields.field("store_timeout", "seconds from 0.001 to 60", &mut self.store_timeout);
+        fields.field("wait_for_write", "true or false", &mut self.wait_for_write);
+        fields.field("claims", "true or false", &mut self.claims);
+        fields.field("on_store_error", "`degrade` or `fail`", &mut self.on_store_error);
+        fields.table("redis", &mut self.redis);
+    }
+}
+
+impl Table for RedisConfig {
+    fn visit<F: Fields>(&mut self, fields: &mut F) {
+        fields.field("url", "an address like redis://127.0.0.1:6379/0", &mut self.url);
+        fields.field("password", "a text", &mut self.password);
+        fields.field("password_file", "the path of a file", &mut self.password_file);
+        fields.field("connect_timeout", "seconds from 0.001 to 60", &mut self.connect_timeout);
+        fields.field("fail_on_connection_error", "true or false", &mut self.fail_on_connection_error);
+    }
+}

@@ -1,0 +1,83 @@
+//! Which of two configurations wins.
+
+use super::{CacheConfig, CacheType, RedisConfig};
+
+impl CacheConfig {
+    /// This, and `lower` where this says nothing. Where the cache keeps what it holds is one decision, and so is the
+    /// password of Redis: who makes it overrules all that `lower` says of the matter.
+    pub(crate) fn over(self, lower: Self) -> Self {
+        let lower = match self.place() {
+            Some(CacheType::Memory) => lower.without_store(),
+            Some(CacheType::Redis) => Self { r#type: None, ..lower },
+            None => lower,
+        };
+        Self {
+            r#type: self.r#type.or(lower.r#type),
+            namespace: self.namespace.or(lower.namespace),
+            default_ttl: self.default_ttl.or(lower.default_ttl),
+            stale_for: self.stale_for.or(lower.stale_for),
+            load_timeout: self.load_timeout.or(lower.load_timeout),
+            negative_window: self.negative_window.or(lower.negative_window),
+            l1_cache_size: self.l1_cache_size.or(lower.l1_cache_size),
+            l1_max_bytes: self.l1_max_bytes.or(lower.l1_max_bytes),
+            max_value_bytes: self.max_value_bytes.or(lower.max_value_bytes),
+            compression_threshold: self.compression_threshold.or(lower.compression_threshold),
+            compression_level: self.compression_level.or(lower.compression_level),
+            format: self.format.or(lower.format),
+            store_timeout: self.store_timeout.or(lower.store_timeout),
+            wait_for_write: self.wait_for_write.or(lower.wait_for_write),
+            claims: self.claims.or(lower.claims),
+            on_store_error: self.on_store_error.or(lower.on_store_error),
+            redis: match (self.redis, lower.redis) {
+                (Some(redis), Some(lower)) => Some(redis.over(lower)),
+                (redis, lower) => redis.or(lower),
+            },
+        }
+    }
+
+    /// Where this says that the cache keeps what it holds. Details of Redis alone say nothing of that.
+    fn place(&self) -> Option<CacheType> {
+        let has_url = self.redis.as_ref().is_some_and(|redis| redis.url.is_some());
+        self.r#type.or(has_url.then_some(CacheType::Redis))
+    }
+
+    /// This without what only a cache with a store can use.
+    fn without_store(self) -> Self {
+        Self {
+            r#type: None,
+            compression_threshold: None,
+            compression_level: None,
+            store_timeout: None,
+            wait_for_write: None,
+            claims: None,
+            on_store_error: None,
+            redis: None,
+            ..self
+        }
+    }
+
+    /// This without its Redis, for another store.
+    pub(crate) fn without_redis(self) -> Self {
+        Self { r#type: None, redis: None, ..self }
+    }
+}
+
+impl RedisConfig {
+    fn over(self, mut lower: Self) -> Self {
+        let in_url = self.url.as_ref().is_some_and(|url| url.has_password());
+        if in_url || self.password.is_some() || self.password_file.is_some() {
+            (lower.password, lower.password_file) = (None, None);
+        }
+        let has_own_password = self.password.is_some() || self.password_file.is_some();
+        let url = self
+            .url
+            .or_else(|| lower.url.map(|url| if has_own_password { url.without_password() } else { url }));
+        Self {
+            url,
+            password: self.password.or(lower.password),
+            password_file: self.password_file.or(lower.password_file),
+            connect_timeout: self.connect_timeout.or(lower.connect_timeout),
+            fail_on_connection_error: self.fail_on_connection_error.or(lower.fail_on_connection_error),
+        }
+    }
+}
