@@ -10,10 +10,12 @@ use cache_core::{
     SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
 };
 
+use crate::breaker::Breaker;
 use crate::counters::Counters;
 use crate::data;
 use crate::find::Found;
 use crate::flight::Flights;
+use crate::lease::{Lease, Trust};
 use crate::load_task::LoadOutcome;
 use crate::marks::{Learned, MarkTable};
 use crate::negative::Negative;
@@ -39,6 +41,8 @@ pub(crate) struct Engine {
     pub(crate) negative: Negative,
     pub(crate) counters: Counters,
     pub(crate) writing: Writing,
+    pub(crate) breaker: Breaker,
+    pub(crate) lease: Lease,
     /// How far the coarse clock may lag.
     pub(crate) coarse_error: Duration,
     closed: AtomicBool,
@@ -61,10 +65,13 @@ impl Engine {
         timer: Arc<dyn Timer>,
         observer: Option<Arc<dyn Observer>>,
     ) -> Arc<Self> {
+        let linked = store.as_ref().is_some_and(|store| store.capability().feed != Feed::None);
         let marks = if store.is_some() { MarkTable::follower() } else { MarkTable::authority() };
         let engine = Arc::new(Self {
             id: cache_core::random_u64(),
             negative: Negative::new(settings.negative_window),
+            lease: Lease::new(linked, settings.lease, settings.disconnected_max_age),
+            breaker: Breaker::new(namespace.clone(), settings.breaker),
             namespace,
             settings,
             local,
@@ -160,15 +167,19 @@ impl Engine {
         self.store.as_ref().map(|store| store.capability()).filter(|it| it.shared).map(|it| it.feed)
     }
 
+    /// What keeps tier 1 in step with other processes now.
     pub(crate) fn coherence(&self) -> Coherence {
-        Coherence::of(self.shared_feed())
+        match self.lease.trust(self.timer.now()) {
+            Trust::Proven => Coherence::of(self.shared_feed()),
+            Trust::Disconnected | Trust::Lost => Coherence::Disconnected,
+        }
     }
 
     /// Whether tier 1 may keep a copy, given that the store will or will not announce later changes of it.
     pub(crate) fn may_copy(&self, tracked: bool) -> bool {
         // Without any feed copies live by their TTL, which is what such a store is used for.
         let announced = tracked || self.shared_feed().is_none_or(|feed| feed == Feed::None);
-        announced && self.check_open().is_ok()
+        announced && self.lease.allows_copies() && self.check_open().is_ok()
     }
 
     /// The position that a load which starts now gets.
@@ -192,21 +203,33 @@ impl Engine {
         }
     }
 
-    /// Runs a call of the store within its time bound, and counts its failure.
+    /// Runs a call of the store within its time bound, unless the breaker is open, and counts its failure. Every call of
+    /// the store goes through here.
     pub(crate) async fn timed<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        let now = self.timer.now();
+        let Some(permit) = self.breaker.ask(now) else {
+            let message = "the store is not asked because it kept failing (the breaker is open)";
+            return Err(
+                self.store_failed(Error::new(ErrorKind::Unavailable, message).in_operation(operation))
+            );
+        };
         let bound = self.settings.store_timeout;
         let result = tokio::select! {
             biased;
             result = call => result,
-            () = self.timer.sleep_until(self.timer.now() + bound) => Err(Error::new(
+            () = self.timer.sleep_until(now + bound) => Err(Error::new(
                 ErrorKind::Timeout,
                 format!("the store did not answer within {bound:?}"),
             )),
         };
+        permit.end(&result, self.timer.now());
+        if result.is_ok() {
+            self.lease.answered();
+        }
         result.map_err(|error| self.store_failed(error.in_operation(operation)))
     }
 
@@ -268,7 +291,8 @@ impl FeedSink for Engine {
         }
     }
 
-    fn retire_all(&self, _link: LinkId) {
+    fn retire_all(&self, link: LinkId) {
+        self.lease.renewed(link);
         self.marks.forget();
         self.void_all();
     }
@@ -280,7 +304,8 @@ impl FeedSink for Engine {
         }
     }
 
-    fn alive(&self, _link: LinkId, _sent_at: Moment) {
-        // Which link is alive is the store's to say, by `link_state`.
+    fn alive(&self, link: LinkId, sent_at: Moment) {
+        self.lease.alive(link, sent_at);
+        self.breaker.heartbeat();
     }
 }

@@ -12,6 +12,7 @@ use cache_core::{
 use crate::decide::{self, Freshness};
 use crate::engine::Engine;
 use crate::flight::{Ending, Joined};
+use crate::lease::Trust;
 use crate::marks::Soundness;
 use crate::receipt::{Coherence, Receipt, Status};
 
@@ -21,6 +22,8 @@ pub(crate) struct Found {
     pub(crate) entry: Option<(LocalEntry, Tier)>,
     pub(crate) status: Status,
     pub(crate) seen: Seen,
+    /// Whether the entry is tier 1's and may be out of step with the store, which could not be asked.
+    pub(crate) disconnected: bool,
     /// Why the store could not be asked.
     pub(crate) error: Option<Error>,
 }
@@ -40,12 +43,13 @@ pub(crate) enum Seen {
 
 impl Found {
     pub(crate) fn nothing(status: Status, seen: Seen) -> Self {
-        Self { entry: None, status, seen, error: None }
+        Self { entry: None, status, seen, disconnected: false, error: None }
     }
 
     pub(crate) fn local(entry: LocalEntry, freshness: Freshness) -> Self {
         let status = if freshness == Freshness::Fresh { Status::Fresh } else { Status::Stale };
-        Self { entry: Some((entry, Tier::Local)), status, seen: Seen::Nothing, error: None }
+        let entry = Some((entry, Tier::Local));
+        Self { entry, status, seen: Seen::Nothing, disconnected: false, error: None }
     }
 
     pub(crate) fn failed(error: Error) -> Self {
@@ -73,17 +77,31 @@ impl Engine {
             return fresh.clone();
         }
         let found = self.find_stored(&**store, hash, key).await;
-        match (found.error, local) {
-            // The store knows better what is stale, but only if it says something.
-            (Some(error), Some(stale)) => Found { error: Some(error), ..stale },
+        self.or_held(hash, key, found)
+    }
+
+    /// What the store said; if it said nothing, what tier 1 holds. The store knows better what is stale and what was
+    /// missed. Tier 1 is looked at after the store was asked, because meanwhile the key may have been invalidated.
+    pub(crate) fn or_held(&self, hash: u64, key: &str, found: Found) -> Found {
+        match (found.error, self.find_held(hash, key)) {
+            (Some(error), Some(held)) => Found { error: Some(error), ..held },
             (error, _) => Found { error, ..found },
         }
     }
 
-    /// What tier 1 holds, if it is sound.
+    /// What tier 1 holds, if it is sound and in step with the store.
     pub(crate) fn find_local(&self, hash: u64, key: &str) -> Option<Found> {
+        self.find_held(hash, key).filter(|found| !found.disconnected)
+    }
+
+    /// What tier 1 holds, if it is sound, also if it may be out of step with a store that cannot be asked.
+    fn find_held(&self, hash: u64, key: &str) -> Option<Found> {
         let now = self.timer.now();
         let entry = self.local.get(hash, key, now)?;
+        let trust = if entry.meta.local_only { Trust::Proven } else { self.lease.trust(now) };
+        if trust == Trust::Lost {
+            return None;
+        }
         match self.judge(&entry.meta) {
             Soundness::Sound(marks) if entry.meta.tags.is_some() => {
                 self.local.vouch(hash, key, &entry.meta.version, marks);
@@ -96,7 +114,8 @@ impl Engine {
             Soundness::Unknown => return None,
         }
         let freshness = decide::freshness(&entry.meta, now);
-        (freshness != Freshness::Dead).then(|| Found::local(entry, freshness))
+        let disconnected = trust == Trust::Disconnected;
+        (freshness != Freshness::Dead).then(|| Found { disconnected, ..Found::local(entry, freshness) })
     }
 
     /// Whether a mark voids an entry, as far as this process knows.
@@ -207,7 +226,7 @@ impl Engine {
             Freshness::Fresh => (Status::Fresh, Seen::Nothing),
             _ => (Status::Stale, Seen::Stale(entry.meta.version)),
         };
-        Found { entry: Some((entry, Tier::Store)), status, seen, error: None }
+        Found { entry: Some((entry, Tier::Store)), status, seen, disconnected: false, error: None }
     }
 
     /// Whether no mark voids a stored entry. Asks the store for marks that it does not announce.
@@ -268,6 +287,8 @@ impl Engine {
             status: found.status,
             coherence: match entry {
                 Some((entry, _)) if entry.meta.local_only => Coherence::Unsynced,
+                Some((_, Tier::Store)) => Coherence::of(self.shared_feed()),
+                Some(_) if found.disconnected => Coherence::Disconnected,
                 _ => self.coherence(),
             },
         }

@@ -3,6 +3,7 @@
 use cache_core::{Error, LinkStatus, PutIf, RemoveIf, Store, Ttl};
 use serde::Serialize;
 
+use crate::breaker::BreakerState;
 use crate::cache::Cache;
 use crate::engine::Engine;
 use crate::receipt::Coherence;
@@ -19,6 +20,8 @@ pub struct Health {
     pub store: Option<&'static str>,
     /// What keeps tier 1 in step with other processes.
     pub coherence: Coherence,
+    /// Whether the store is asked.
+    pub breaker: BreakerState,
 }
 
 /// How a cache is.
@@ -48,6 +51,7 @@ impl Engine {
             reasons: Vec::new(),
             store: self.store.as_ref().map(|store| store.capability().name),
             coherence: self.coherence(),
+            breaker: self.breaker.state(),
         };
         if let Err(closed) = self.check_open() {
             health.status = HealthStatus::Unhealthy;
@@ -62,6 +66,11 @@ impl Engine {
         }
         if let Err(error) = self.probe(store).await {
             health.reasons.push(error.to_string());
+        }
+        // Trying the store out may have changed them.
+        (health.breaker, health.coherence) = (self.breaker.state(), self.coherence());
+        if health.coherence == Coherence::Disconnected {
+            health.reasons.push("the link to the store does not show that it lives".to_owned());
         }
         if health.coherence == Coherence::TtlOnly {
             health
