@@ -137,9 +137,9 @@ impl Engine {
             return Vec::new();
         }
         let hashes: Vec<u64> = keys.iter().map(|key| self.seed.hash(key.user())).collect();
-        let tokens: Vec<_> = hashes.iter().map(|&hash| self.local.token(hash)).collect();
-        let sent_at = self.timer.now();
-        let asked = async {
+        let asked: Vec<_> =
+            keys.iter().zip(&hashes).map(|(key, &hash)| self.question(hash, key.user())).collect();
+        let asking = async {
             let answers = store.get_many(keys).await;
             // A call all of whose answers are errors failed as a whole.
             match answers.iter().find(|answer| answer.is_ok()) {
@@ -150,14 +150,14 @@ impl Engine {
                 },
             }
         };
-        let answers = match self.timed("get_many", asked).await {
+        let answers = match self.timed("get_many", asking).await {
             Ok(answers) => answers,
             Err(error) => return keys.iter().map(|_| Found::failed(error.clone())).collect(),
         };
         let mut found = Vec::with_capacity(keys.len());
         for (i, answer) in answers.into_iter().enumerate() {
             found.push(match answer {
-                Ok(read) => self.admit(store, &keys[i], hashes[i], read, tokens[i], sent_at).await,
+                Ok(read) => self.admit(store, &keys[i], hashes[i], read, asked[i]).await,
                 Err(error) => Found::failed(self.store_failed(error.in_operation("get_many"))),
             });
         }

@@ -1,13 +1,13 @@
 //! The engine behind every clone of one `Cache`: the two tiers, the flights, the marks, and what the feed reports.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cache_core::{
-    Error, ErrorKind, Event, Feed, FeedSink, LinkId, LocalTier, Mark, Moment, Namespace, Observer, Seed,
-    SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
+    Error, ErrorKind, Event, Feed, FeedSink, Fill, Filled, LinkId, LocalEntry, LocalTier, Mark, Moment,
+    Namespace, Observer, Seed, SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
 };
 
 use crate::breaker::Breaker;
@@ -19,7 +19,9 @@ use crate::lease::{Lease, Trust};
 use crate::load_task::LoadOutcome;
 use crate::marks::{Learned, MarkTable};
 use crate::negative::Negative;
+use crate::outbox::Outbox;
 use crate::receipt::Coherence;
+use crate::replay::Replay;
 use crate::settings::Settings;
 use crate::writing::Writing;
 
@@ -43,6 +45,10 @@ pub(crate) struct Engine {
     pub(crate) writing: Writing,
     pub(crate) breaker: Breaker,
     pub(crate) lease: Lease,
+    pub(crate) outbox: Outbox,
+    pub(crate) replay: Replay,
+    /// Itself, for its tasks.
+    pub(crate) me: Weak<Self>,
     /// How far the coarse clock may lag.
     pub(crate) coarse_error: Duration,
     closed: AtomicBool,
@@ -67,7 +73,11 @@ impl Engine {
     ) -> Arc<Self> {
         let linked = store.as_ref().is_some_and(|store| store.capability().feed != Feed::None);
         let marks = if store.is_some() { MarkTable::follower() } else { MarkTable::authority() };
-        let engine = Arc::new(Self {
+        let can_clear = store.as_ref().is_some_and(|store| store.capability().marks);
+        let engine = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            outbox: Outbox::new(settings.replay_queue, can_clear),
+            replay: Replay::default(),
             id: cache_core::random_u64(),
             negative: Negative::new(settings.negative_window),
             lease: Lease::new(linked, settings.lease, settings.disconnected_max_age),
@@ -152,9 +162,27 @@ impl Engine {
     /// Everything is void as of now, in this process.
     pub(crate) fn void_all(&self) {
         self.local.retire();
+        self.fence_all();
+        self.negative.clear_all();
+    }
+
+    /// Nobody joins what is being read and loaded, and nothing that it brings is kept.
+    pub(crate) fn fence_all(&self) {
         self.reads.fence_all();
         self.loads.fence_all();
-        self.negative.clear_all();
+    }
+
+    /// Puts a copy of what the store has into tier 1, unless something that waits for the store hides it.
+    pub(crate) fn copy(&self, hash: u64, key: &str, entry: LocalEntry, fill: Fill) {
+        let tags = entry.meta.tags.clone();
+        let hidden = || self.outbox.hides(key, tags.as_deref()).is_some();
+        if hidden() || self.local.insert(hash, key, entry, fill) != Filled::Stored {
+            return;
+        }
+        // What was queued since the first look may have found nothing to remove.
+        if hidden() {
+            self.local.remove(hash, key);
+        }
     }
 
     /// Whether marks exist here: always without a store, else if the store keeps them.
@@ -229,6 +257,7 @@ impl Engine {
         permit.end(&result, self.timer.now());
         if result.is_ok() {
             self.lease.answered();
+            self.replay_missed(false);
         }
         result.map_err(|error| self.store_failed(error.in_operation(operation)))
     }
@@ -262,7 +291,7 @@ impl Engine {
         &self,
         hash: u64,
         key: &str,
-        entry: cache_core::LocalEntry,
+        entry: LocalEntry,
     ) -> Result<Arc<T>, Error> {
         let read = data::read_as::<T>(entry.value, self.settings.limits.decoded)
             .inspect_err(|_| self.refused(key, "wrong_type", &self.counters.refused_type))?;
@@ -295,6 +324,7 @@ impl FeedSink for Engine {
         self.lease.renewed(link);
         self.marks.forget();
         self.void_all();
+        self.replay_missed(true);
     }
 
     fn mark(&self, mark: &Mark, at: Stamp) {
@@ -307,5 +337,6 @@ impl FeedSink for Engine {
     fn alive(&self, link: LinkId, sent_at: Moment) {
         self.lease.alive(link, sent_at);
         self.breaker.heartbeat();
+        self.replay_missed(false);
     }
 }

@@ -28,6 +28,15 @@ pub(crate) struct Found {
     pub(crate) error: Option<Error>,
 }
 
+/// What was so when the store was asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    token: FillToken,
+    sent_at: Moment,
+    /// Whether something waited for the key then: the answer may have come before the store was told.
+    hidden: bool,
+}
+
 /// What tier 2 holds under the key, as far as a later write must know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
@@ -96,6 +105,20 @@ impl Engine {
 
     /// What tier 1 holds, if it is sound, also if it may be out of step with a store that cannot be asked.
     fn find_held(&self, hash: u64, key: &str) -> Option<Found> {
+        let held = self.find_in_tier(hash, key);
+        if held.as_ref().is_some_and(|found| found.entry.is_some()) {
+            return held;
+        }
+        // A value that waits for the store is this process's to serve, also if tier 1 let go of it.
+        let waiting = self.outbox.write_of(key).filter(|entry| self.judge(&entry.meta) != Soundness::Void);
+        let freshness = |entry: &LocalEntry| decide::freshness(&entry.meta, self.timer.now());
+        match waiting.map(|entry| (freshness(&entry), entry)) {
+            Some((Freshness::Dead, _)) | None => held,
+            Some((freshness, entry)) => Some(Found::local(entry, freshness)),
+        }
+    }
+
+    fn find_in_tier(&self, hash: u64, key: &str) -> Option<Found> {
         let now = self.timer.now();
         let entry = self.local.get(hash, key, now)?;
         let trust = if entry.meta.local_only { Trust::Proven } else { self.lease.trust(now) };
@@ -164,25 +187,30 @@ impl Engine {
             Ok(full) => full,
             Err(error) => return Found::failed(error),
         };
-        let token = self.local.token(hash);
-        let sent_at = self.timer.now();
+        let asked = self.question(hash, key);
         match self.timed("get", store.get(&full)).await {
-            Ok(read) => self.admit(store, &full, hash, read, token, sent_at).await,
+            Ok(read) => self.admit(store, &full, hash, read, asked).await,
             Err(error) => Found::failed(error.for_key(key)),
         }
     }
 
-    /// Takes in a store's answer to a question that was sent at `sent_at`, after `token` was taken: opens it, judges
-    /// it, and keeps a copy in tier 1 if nothing happened to the key meanwhile.
+    /// To be taken before the store is asked for a key.
+    pub(crate) fn question(&self, hash: u64, key: &str) -> Question {
+        let hidden = self.outbox.hides(key, None).is_some();
+        Question { token: self.local.token(hash), sent_at: self.timer.now(), hidden }
+    }
+
+    /// Takes in a store's answer: opens it, judges it, and keeps a copy in tier 1 if nothing happened to the key
+    /// meanwhile.
     pub(crate) async fn admit(
         &self,
         store: &dyn Store,
         key: &Key,
         hash: u64,
         read: Read,
-        token: FillToken,
-        sent_at: Moment,
+        asked: Question,
     ) -> Found {
+        let Question { token, sent_at, hidden } = asked;
         let Read { found: Some(stored), link, tracked } = read else {
             return Found::nothing(Status::Absent, Seen::Nothing);
         };
@@ -196,6 +224,11 @@ impl Engine {
                 return self.refuse(store, key, &stored, &error).await;
             }
         };
+        // Before the marks are looked at: a mark that waited is known by the time that it waits no more.
+        let hidden = hidden.then_some(Status::Absent);
+        if let Some(status) = hidden.or_else(|| self.outbox.hides(key.user(), header.tags.as_deref())) {
+            return Found::nothing(status, Seen::Useless(header.version));
+        }
         match self.judge_stored(store, header.stamp, header.tags.as_deref()).await {
             Ok(true) => {}
             Ok(false) => return Found::nothing(Status::Invalidated, Seen::Useless(header.version)),
@@ -220,7 +253,7 @@ impl Engine {
         }
         let entry = LocalEntry { value: Value::Encoded(Arc::new(payload)), meta, weight };
         if self.may_copy(tracked) && !self.writing.is_under_way(hash, key.user()) {
-            self.local.insert(hash, key.user(), entry.clone(), Fill::Promote(token));
+            self.copy(hash, key.user(), entry.clone(), Fill::Promote(token));
         }
         let (status, seen) = match freshness {
             Freshness::Fresh => (Status::Fresh, Seen::Nothing),

@@ -22,6 +22,8 @@ pub struct Health {
     pub coherence: Coherence,
     /// Whether the store is asked.
     pub breaker: BreakerState,
+    /// Keys and tags that wait to be told to the store.
+    pub queued: usize,
 }
 
 /// How a cache is.
@@ -52,6 +54,7 @@ impl Engine {
             store: self.store.as_ref().map(|store| store.capability().name),
             coherence: self.coherence(),
             breaker: self.breaker.state(),
+            queued: 0,
         };
         if let Err(closed) = self.check_open() {
             health.status = HealthStatus::Unhealthy;
@@ -69,6 +72,10 @@ impl Engine {
         }
         // Trying the store out may have changed them.
         (health.breaker, health.coherence) = (self.breaker.state(), self.coherence());
+        health.queued = self.outbox.load().waiting;
+        if health.queued > 0 {
+            health.reasons.push(format!("{} changes wait to be told to the store", health.queued));
+        }
         if health.coherence == Coherence::Disconnected {
             health.reasons.push("the link to the store does not show that it lives".to_owned());
         }

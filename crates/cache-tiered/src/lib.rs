@@ -21,9 +21,11 @@ mod loader;
 mod marks;
 mod negative;
 mod none;
+mod outbox;
 mod read;
 mod receipt;
 mod reentry;
+mod replay;
 mod settings;
 mod stats;
 mod timer;
@@ -41,5 +43,7 @@ pub use health::{Health, HealthStatus};
 pub use loader::{LoadScope, Loaded, Loader, Plain, Scoped};
 pub use receipt::{Coherence, Receipt, Status};
 pub use settings::{OnStoreError, Settings};
-pub use stats::{BreakerStats, LoadStats, MemoryUsage, ReadStats, RefusedStats, Stats, WriteStats};
+pub use stats::{
+    BreakerStats, LoadStats, MemoryUsage, QueueStats, ReadStats, RefusedStats, Stats, WriteStats,
+};
 pub use timer::TokioTimer;

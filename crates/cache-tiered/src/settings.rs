@@ -50,7 +50,7 @@ pub struct Settings {
     pub disconnected_max_age: Duration,
     /// When the store is left alone because it fails.
     pub breaker: BreakerSettings,
-    /// The most keys and tags for which something is kept to be told to the store when it is back: 1 to 1 000 000,
+    /// The most keys and tags for which something is kept to be told to the store when it is back: 1 to 100 000,
     /// 10 000 by default. What is too much becomes one clear of the namespace.
     pub replay_queue: usize,
     /// Whether a key is loaded by one process at a time, where the store can see to it. On by default.
@@ -109,8 +109,8 @@ impl Settings {
             Duration::from_secs(86_400),
         );
         self.breaker.check(problems);
-        problems.check((1..=1_000_000).contains(&self.replay_queue), || {
-            format!("replay_queue is {}, 1 to 1000000 are allowed", self.replay_queue)
+        problems.check((1..=100_000).contains(&self.replay_queue), || {
+            format!("replay_queue is {}, 1 to 100000 are allowed", self.replay_queue)
         });
         let Limits { value, decoded } = self.limits;
         problems.check(value > 0 && value <= decoded, || {

@@ -30,6 +30,24 @@ pub struct Stats {
     pub store_errors: u64,
     /// What protects callers from a store that fails.
     pub breaker: BreakerStats,
+    /// What waits to be told to the store.
+    pub queue: QueueStats,
+}
+
+/// What waits to be told to the store, and what became of what waited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueueStats {
+    /// Keys and tags that wait now.
+    pub waiting: u64,
+    /// Estimated bytes of the values among it.
+    pub bytes: u64,
+    /// How often there was too much, so that everything that waited became one clear.
+    pub overflows: u64,
+    /// Keys and tags that the store was told of when it was back.
+    pub replayed: u64,
+    /// Values that could not be written any more, whose keys were removed instead; and what the store refused.
+    pub dropped: u64,
 }
 
 /// What protects callers from a store that fails.
@@ -137,6 +155,7 @@ pub struct RefusedStats {
 impl Stats {
     pub(crate) fn of(engine: &Engine) -> Self {
         let counters = &engine.counters;
+        let queue = engine.outbox.load();
         let reads = ReadStats {
             tier1_hits: counters.local_hits(),
             tier2_hits: counters.store_hits.get(),
@@ -182,6 +201,13 @@ impl Stats {
                 too_large: counters.refused_too_large.get(),
             },
             store_errors: counters.store_errors.get(),
+            queue: QueueStats {
+                waiting: queue.waiting as u64,
+                bytes: queue.bytes,
+                overflows: queue.overflows,
+                replayed: counters.replayed.get(),
+                dropped: counters.replay_dropped.get(),
+            },
             breaker: BreakerStats { state: engine.breaker.state(), opened: engine.breaker.opened() },
         }
     }
