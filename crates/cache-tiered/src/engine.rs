@@ -322,6 +322,7 @@ impl FeedSink for Engine {
 
     fn retire_all(&self, link: LinkId) {
         self.lease.renewed(link);
+        self.breaker.heartbeat();
         self.marks.forget();
         self.void_all();
         self.replay_missed(true);

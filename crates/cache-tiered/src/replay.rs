@@ -92,6 +92,8 @@ impl Engine {
     /// Returns whether nothing is left; else the store went away.
     async fn replay(&self) -> bool {
         let Some(store) = self.store.as_deref() else { return true };
+        // The first goes alone: it may be the one call that tries the store out.
+        let mut at_once = 1;
         while self.check_open().is_ok() {
             if let Some((mark, ticket)) = self.outbox.next_mark() {
                 let made = self.make_mark(store, &mark).await;
@@ -106,11 +108,15 @@ impl Engine {
             if page.is_empty() {
                 return true;
             }
-            for some in page.chunks(AT_ONCE) {
+            for some in page.chunks(at_once) {
                 let told =
                     join_all(some.iter().map(|(key, pending)| self.replay_key(store, key, pending))).await;
                 if told.contains(&false) {
                     return false;
+                }
+                if at_once == 1 {
+                    at_once = AT_ONCE;
+                    break;
                 }
             }
         }
