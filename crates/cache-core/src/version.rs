@@ -69,6 +69,13 @@ impl VersionSource {
         self.next(LEASE)
     }
 
+    /// Which of this source's versions it is, counted from 0; `None` if another source made it.
+    pub fn made(&self, version: &Version) -> Option<u64> {
+        let (process, count) = version.0[4..].split_at(8);
+        let count = count.try_into().map(u64::from_be_bytes).ok()?;
+        (*process == self.process.to_be_bytes()).then_some(count)
+    }
+
     fn next(&self, magic: [u8; 4]) -> Version {
         let count = self.counter.fetch_add(1, Ordering::Relaxed);
         let mut bytes = [0; Version::LEN];
@@ -108,6 +115,7 @@ mod tests {
             let mut stored = one.as_bytes().to_vec();
             stored.extend_from_slice(b"payload");
             assert_eq!(Version::of(&stored), Some(*one));
+            assert_eq!(a.made(one), [Some(0), Some(1), Some(2), None, None][i], "only its own, in order");
             assert!(all[i + 1..].iter().all(|other| other != one));
         }
     }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use cache_factory::durations::secs;
 use cache_factory::{
-    CacheConfig, CacheFactory, CacheSetup, Coherence, ErrorKind, HealthStatus, Loaded, OnStoreError,
+    BreakerSettings, CacheConfig, CacheFactory, CacheSetup, Coherence, ErrorKind, HealthStatus, Loaded,
+    OnStoreError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -179,23 +180,33 @@ async fn a_password_file_that_cannot_be_used_is_an_error() {
 
 #[tokio::test]
 async fn what_a_store_is_to_do_reaches_the_engine() {
+    let mut breaker = BreakerSettings::default();
+    (breaker.failures, breaker.window, breaker.open_for) = (2, 3, secs(4));
     let cache = web(&refused().await)
         .store_timeout(Duration::from_millis(77))
         .wait_for_write(true)
         .claims(false)
         .on_store_error(OnStoreError::Fail)
+        .lease(Duration::from_millis(400))
+        .disconnected_max_age(secs(7))
+        .replay_queue(11)
+        .breaker(breaker)
         .await
         .unwrap();
     let settings = cache.settings();
     assert_eq!(settings.store_timeout, Duration::from_millis(77));
     assert_eq!((settings.wait_for_write, settings.claims), (true, false));
     assert_eq!(settings.on_store_error, OnStoreError::Fail);
+    assert_eq!((settings.lease, settings.disconnected_max_age), (Duration::from_millis(400), secs(7)));
+    assert_eq!((settings.replay_queue, settings.breaker), (11, breaker));
     assert_eq!(cache.get::<String>("k").await.unwrap_err().kind(), ErrorKind::Unavailable);
 
     let settings = web(&refused().await).await.unwrap().settings().clone();
     assert_eq!(settings.store_timeout, Duration::from_millis(250));
     assert_eq!((settings.wait_for_write, settings.claims), (false, true));
     assert_eq!(settings.on_store_error, OnStoreError::Degrade);
+    assert_eq!((settings.lease, settings.disconnected_max_age), (secs(1), secs(60)));
+    assert_eq!((settings.replay_queue, settings.breaker), (10_000, BreakerSettings::default()));
 }
 
 #[tokio::test]

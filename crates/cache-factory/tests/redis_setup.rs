@@ -53,8 +53,13 @@ async fn a_cache_finds_its_redis_and_shares_it() {
     let (value, receipt) = theirs.get_with_receipt::<String>("k").await.unwrap();
     assert_eq!(value.as_deref().map(String::as_str), Some("of ours"));
     assert_eq!(receipt.tier, Some(Tier::Store));
-    let (_, receipt) = theirs.get_with_receipt::<String>("k").await.unwrap();
-    assert_eq!((receipt.tier, receipt.coherence), (Some(Tier::Local), Coherence::Feed));
+    // A copy is kept once the link is known to live, which a heartbeat says.
+    let start = Instant::now();
+    while theirs.get_with_receipt::<String>("k").await.unwrap().1.tier != Some(Tier::Local) {
+        assert!(start.elapsed() < secs(5), "no hit in tier 1");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(theirs.get_with_receipt::<String>("k").await.unwrap().1.coherence, Coherence::Feed);
     ours.delete("k").await.unwrap();
     assert!(theirs.get::<String>("k").await.unwrap().is_none());
 }
@@ -180,6 +185,22 @@ async fn a_server_that_hangs_costs_no_more_than_connect_timeout() {
     assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable), "{error:?}");
     server.cont().unwrap();
     until(&cache, HealthStatus::Healthy, secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_connection_without_a_sign_of_life_is_given_up_after_the_lease() {
+    let server = own(&Options::new());
+    let setup = web(&server.url()).lease(Duration::from_millis(100)).store_timeout(Duration::from_millis(10));
+    let cache = setup.await.unwrap();
+    server.stop().unwrap();
+    let start = Instant::now();
+    let is_given_up =
+        |reasons: &[String]| reasons.iter().any(|reason| reason.contains("the link to the store is"));
+    while !is_given_up(&cache.health().await.reasons) {
+        assert!(start.elapsed() < Duration::from_millis(900), "by default it is given up after a second");
+        tokio::task::yield_now().await;
+    }
+    server.cont().unwrap();
 }
 
 #[tokio::test]

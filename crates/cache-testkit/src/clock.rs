@@ -1,6 +1,7 @@
 //! A clock that stands still until the test moves it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,10 +30,13 @@ use parking_lot::Mutex;
 /// sleeper.await.unwrap();
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct FakeClock {
     shared: Arc<Mutex<Shared>>,
+    hooks: Mutex<Vec<Hook>>,
 }
+
+/// Called when time has moved; returns whether it wants to be called again.
+type Hook = Arc<dyn Fn() -> bool + Send + Sync>;
 
 #[derive(Debug)]
 struct Shared {
@@ -55,7 +59,14 @@ impl FakeClock {
                 next_sleep: 0,
                 sleepers: BTreeMap::new(),
             })),
+            hooks: Mutex::default(),
         })
+    }
+
+    /// Calls `hook` whenever time has moved, before any sleeper is woken, for as long as it returns true. It must not
+    /// move time.
+    pub fn on_advance(&self, hook: impl Fn() -> bool + Send + Sync + 'static) {
+        self.hooks.lock().push(Arc::new(hook));
     }
 
     /// Moves time and then wakes every sleeper whose moment has come, in order. Those who sleep again while they
@@ -67,6 +78,10 @@ impl FakeClock {
             let later = shared.sleepers.split_off(&(shared.now, u64::MAX));
             std::mem::replace(&mut shared.sleepers, later).into_values().collect()
         };
+        // Called without the lock, so that a hook may look at the clock.
+        let hooks: Vec<Hook> = self.hooks.lock().clone();
+        let done: Vec<Hook> = hooks.into_iter().filter(|hook| !hook()).collect();
+        self.hooks.lock().retain(|hook| !done.iter().any(|done| Arc::ptr_eq(done, hook)));
         due.into_iter().for_each(Waker::wake);
     }
 
@@ -85,6 +100,12 @@ impl FakeClock {
         let mut shared = self.shared.lock();
         shared.unix_base = millis;
         shared.unix_base_at = shared.now;
+    }
+}
+
+impl fmt::Debug for FakeClock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeClock").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 
@@ -201,6 +222,21 @@ mod tests {
             let mut sleep = clock.sleep_until(at);
             assert!(sleep.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
         }
+    }
+
+    #[test]
+    fn a_hook_sees_the_new_time_before_sleepers_do_until_it_has_enough() {
+        let clock = FakeClock::new();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (of, into) = (Arc::clone(&clock), Arc::clone(&seen));
+        clock.on_advance(move || {
+            into.lock().push(of.now());
+            into.lock().len() < 2
+        });
+        for _ in 0..3 {
+            clock.advance(SECOND);
+        }
+        assert_eq!(*seen.lock(), [Moment::START + SECOND, Moment::START + SECOND * 2]);
     }
 
     #[test]

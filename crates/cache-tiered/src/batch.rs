@@ -125,11 +125,7 @@ impl Engine {
             let full =
                 missing.iter().map(|&at| self.namespace.key(keys[at])).collect::<Result<Vec<_>, _>>()?;
             for (at, stored) in missing.into_iter().zip(self.fetch_many(&**store, &full).await) {
-                let stale = found[at].take();
-                found[at] = Some(match (stored.error.clone(), stale) {
-                    (Some(error), Some(stale)) => Found { error: Some(error), ..stale },
-                    _ => stored,
-                });
+                found[at] = Some(self.or_held(self.seed.hash(keys[at]), keys[at], stored));
             }
         }
         let absent = || Found::nothing(Status::Absent, crate::find::Seen::Nothing);
@@ -141,16 +137,27 @@ impl Engine {
             return Vec::new();
         }
         let hashes: Vec<u64> = keys.iter().map(|key| self.seed.hash(key.user())).collect();
-        let tokens: Vec<_> = hashes.iter().map(|&hash| self.local.token(hash)).collect();
-        let sent_at = self.timer.now();
-        let answers = match self.timed("get_many", async { Ok(store.get_many(keys).await) }).await {
+        let asked: Vec<_> =
+            keys.iter().zip(&hashes).map(|(key, &hash)| self.question(hash, key.user())).collect();
+        let asking = async {
+            let answers = store.get_many(keys).await;
+            // A call all of whose answers are errors failed as a whole.
+            match answers.iter().find(|answer| answer.is_ok()) {
+                Some(_) => Ok(answers),
+                None => match answers.iter().find_map(|answer| answer.as_ref().err()) {
+                    Some(error) => Err(error.clone()),
+                    None => Ok(answers),
+                },
+            }
+        };
+        let answers = match self.timed("get_many", asking).await {
             Ok(answers) => answers,
-            Err(error) => keys.iter().map(|_| Err(error.clone())).collect(),
+            Err(error) => return keys.iter().map(|_| Found::failed(error.clone())).collect(),
         };
         let mut found = Vec::with_capacity(keys.len());
         for (i, answer) in answers.into_iter().enumerate() {
             found.push(match answer {
-                Ok(read) => self.admit(store, &keys[i], hashes[i], read, tokens[i], sent_at).await,
+                Ok(read) => self.admit(store, &keys[i], hashes[i], read, asked[i]).await,
                 Err(error) => Found::failed(self.store_failed(error.in_operation("get_many"))),
             });
         }

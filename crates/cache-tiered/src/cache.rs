@@ -42,9 +42,7 @@ impl Cache {
     /// What the cache did so far and holds now.
     #[doc(alias = "get_cache_stats")]
     pub fn stats(&self) -> Stats {
-        let engine = &self.engine;
-        let (reads, loads) = (engine.reads.len(), engine.loads.len());
-        Stats::of(engine.namespace.as_str(), &engine.counters, engine.local.usage(), reads, loads)
+        Stats::of(&self.engine)
     }
 
     /// Ends the cache: every entry of tier 1 is void (its memory is let go with the last clone), and every later call of any clone is an error of the kind

@@ -104,8 +104,7 @@ impl Engine {
         over: Option<Version>,
     ) -> Result<Result<Attempt, Version>, Error> {
         let lease = self.versions.lease();
-        let token = self.local.token(hash);
-        let sent_at = self.timer.now();
+        let asked = self.question(hash, key.user());
         let claim = store.claim(key, cache_codec::lease(lease, key), self.settings.claim_ttl, over);
         let read = match self.timed("claim", claim).await {
             Ok(Claim::Granted(lease)) => return Ok(Ok(Permit::Leased(lease).into())),
@@ -114,7 +113,7 @@ impl Engine {
             // Without the store everybody loads for himself; what is loaded still must not undo what is stored.
             Err(_) => return Ok(Ok(over.map_or(Permit::IfAbsent, Permit::Over).into())),
         };
-        let found = self.admit(store, key, hash, read, token, sent_at).await;
+        let found = self.admit(store, key, hash, read, asked).await;
         Ok(match (found.entry, found.seen) {
             (Some((entry, _)), Seen::Nothing) => Ok(Attempt::Done(Asked::Answered(entry))),
             (_, Seen::Stale(version)) => Ok(Permit::Over(version).into()),

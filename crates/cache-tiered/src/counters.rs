@@ -53,6 +53,8 @@ pub(crate) struct Counters {
     pub(crate) refused_type: Count,
     pub(crate) refused_too_large: Count,
     pub(crate) store_errors: Count,
+    pub(crate) replayed: Count,
+    pub(crate) replay_dropped: Count,
 }
 
 impl Counters {

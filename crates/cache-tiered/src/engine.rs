@@ -1,23 +1,27 @@
 //! The engine behind every clone of one `Cache`: the two tiers, the flights, the marks, and what the feed reports.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cache_core::{
-    Error, ErrorKind, Event, Feed, FeedSink, LinkId, LocalTier, Mark, Moment, Namespace, Observer, Seed,
-    SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
+    Error, ErrorKind, Event, Feed, FeedSink, Fill, Filled, LinkId, LocalEntry, LocalTier, Mark, Moment,
+    Namespace, Observer, Seed, SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
 };
 
+use crate::breaker::Breaker;
 use crate::counters::Counters;
 use crate::data;
 use crate::find::Found;
 use crate::flight::Flights;
+use crate::lease::{Lease, Trust};
 use crate::load_task::LoadOutcome;
 use crate::marks::{Learned, MarkTable};
 use crate::negative::Negative;
+use crate::outbox::Outbox;
 use crate::receipt::Coherence;
+use crate::replay::Replay;
 use crate::settings::Settings;
 use crate::writing::Writing;
 
@@ -39,6 +43,12 @@ pub(crate) struct Engine {
     pub(crate) negative: Negative,
     pub(crate) counters: Counters,
     pub(crate) writing: Writing,
+    pub(crate) breaker: Breaker,
+    pub(crate) lease: Lease,
+    pub(crate) outbox: Outbox,
+    pub(crate) replay: Replay,
+    /// Itself, for its tasks.
+    pub(crate) me: Weak<Self>,
     /// How far the coarse clock may lag.
     pub(crate) coarse_error: Duration,
     closed: AtomicBool,
@@ -61,10 +71,17 @@ impl Engine {
         timer: Arc<dyn Timer>,
         observer: Option<Arc<dyn Observer>>,
     ) -> Arc<Self> {
+        let linked = store.as_ref().is_some_and(|store| store.capability().feed != Feed::None);
         let marks = if store.is_some() { MarkTable::follower() } else { MarkTable::authority() };
-        let engine = Arc::new(Self {
+        let can_clear = store.as_ref().is_some_and(|store| store.capability().marks);
+        let engine = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
+            outbox: Outbox::new(settings.replay_queue, can_clear),
+            replay: Replay::default(),
             id: cache_core::random_u64(),
             negative: Negative::new(settings.negative_window),
+            lease: Lease::new(linked, settings.lease, settings.disconnected_max_age),
+            breaker: Breaker::new(namespace.clone(), settings.breaker),
             namespace,
             settings,
             local,
@@ -145,9 +162,27 @@ impl Engine {
     /// Everything is void as of now, in this process.
     pub(crate) fn void_all(&self) {
         self.local.retire();
+        self.fence_all();
+        self.negative.clear_all();
+    }
+
+    /// Nobody joins what is being read and loaded, and nothing that it brings is kept.
+    pub(crate) fn fence_all(&self) {
         self.reads.fence_all();
         self.loads.fence_all();
-        self.negative.clear_all();
+    }
+
+    /// Puts a copy of what the store has into tier 1, unless something that waits for the store hides it.
+    pub(crate) fn copy(&self, hash: u64, key: &str, entry: LocalEntry, fill: Fill) {
+        let tags = entry.meta.tags.clone();
+        let hidden = || self.outbox.hides(key, tags.as_deref()).is_some();
+        if hidden() || self.local.insert(hash, key, entry, fill) != Filled::Stored {
+            return;
+        }
+        // What was queued since the first look may have found nothing to remove.
+        if hidden() {
+            self.local.remove(hash, key);
+        }
     }
 
     /// Whether marks exist here: always without a store, else if the store keeps them.
@@ -160,15 +195,19 @@ impl Engine {
         self.store.as_ref().map(|store| store.capability()).filter(|it| it.shared).map(|it| it.feed)
     }
 
+    /// What keeps tier 1 in step with other processes now.
     pub(crate) fn coherence(&self) -> Coherence {
-        Coherence::of(self.shared_feed())
+        match self.lease.trust(self.timer.now()) {
+            Trust::Proven => Coherence::of(self.shared_feed()),
+            Trust::Disconnected | Trust::Lost => Coherence::Disconnected,
+        }
     }
 
     /// Whether tier 1 may keep a copy, given that the store will or will not announce later changes of it.
     pub(crate) fn may_copy(&self, tracked: bool) -> bool {
         // Without any feed copies live by their TTL, which is what such a store is used for.
         let announced = tracked || self.shared_feed().is_none_or(|feed| feed == Feed::None);
-        announced && self.check_open().is_ok()
+        announced && self.lease.allows_copies() && self.check_open().is_ok()
     }
 
     /// The position that a load which starts now gets.
@@ -192,21 +231,34 @@ impl Engine {
         }
     }
 
-    /// Runs a call of the store within its time bound, and counts its failure.
+    /// Runs a call of the store within its time bound, unless the breaker is open, and counts its failure. Every call of
+    /// the store goes through here.
     pub(crate) async fn timed<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
+        let now = self.timer.now();
+        let Some(permit) = self.breaker.ask(now) else {
+            let message = "the store is not asked because it kept failing (the breaker is open)";
+            return Err(
+                self.store_failed(Error::new(ErrorKind::Unavailable, message).in_operation(operation))
+            );
+        };
         let bound = self.settings.store_timeout;
         let result = tokio::select! {
             biased;
             result = call => result,
-            () = self.timer.sleep_until(self.timer.now() + bound) => Err(Error::new(
+            () = self.timer.sleep_until(now + bound) => Err(Error::new(
                 ErrorKind::Timeout,
                 format!("the store did not answer within {bound:?}"),
             )),
         };
+        permit.end(&result, self.timer.now());
+        if result.is_ok() {
+            self.lease.answered();
+            self.replay_missed(false);
+        }
         result.map_err(|error| self.store_failed(error.in_operation(operation)))
     }
 
@@ -239,7 +291,7 @@ impl Engine {
         &self,
         hash: u64,
         key: &str,
-        entry: cache_core::LocalEntry,
+        entry: LocalEntry,
     ) -> Result<Arc<T>, Error> {
         let read = data::read_as::<T>(entry.value, self.settings.limits.decoded)
             .inspect_err(|_| self.refused(key, "wrong_type", &self.counters.refused_type))?;
@@ -268,9 +320,12 @@ impl FeedSink for Engine {
         }
     }
 
-    fn retire_all(&self, _link: LinkId) {
+    fn retire_all(&self, link: LinkId) {
+        self.lease.renewed(link);
+        self.breaker.heartbeat();
         self.marks.forget();
         self.void_all();
+        self.replay_missed(true);
     }
 
     fn mark(&self, mark: &Mark, at: Stamp) {
@@ -280,7 +335,9 @@ impl FeedSink for Engine {
         }
     }
 
-    fn alive(&self, _link: LinkId, _sent_at: Moment) {
-        // Which link is alive is the store's to say, by `link_state`.
+    fn alive(&self, link: LinkId, sent_at: Moment) {
+        self.lease.alive(link, sent_at);
+        self.breaker.heartbeat();
+        self.replay_missed(false);
     }
 }

@@ -12,6 +12,7 @@ use cache_core::{
 use crate::decide::{self, Freshness};
 use crate::engine::Engine;
 use crate::flight::{Ending, Joined};
+use crate::lease::Trust;
 use crate::marks::Soundness;
 use crate::receipt::{Coherence, Receipt, Status};
 
@@ -21,8 +22,19 @@ pub(crate) struct Found {
     pub(crate) entry: Option<(LocalEntry, Tier)>,
     pub(crate) status: Status,
     pub(crate) seen: Seen,
+    /// Whether the entry is tier 1's and may be out of step with the store, which could not be asked.
+    pub(crate) disconnected: bool,
     /// Why the store could not be asked.
     pub(crate) error: Option<Error>,
+}
+
+/// What was so when the store was asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    token: FillToken,
+    sent_at: Moment,
+    /// Whether something waited for the key then: the answer may have come before the store was told.
+    hidden: bool,
 }
 
 /// What tier 2 holds under the key, as far as a later write must know.
@@ -40,12 +52,13 @@ pub(crate) enum Seen {
 
 impl Found {
     pub(crate) fn nothing(status: Status, seen: Seen) -> Self {
-        Self { entry: None, status, seen, error: None }
+        Self { entry: None, status, seen, disconnected: false, error: None }
     }
 
     pub(crate) fn local(entry: LocalEntry, freshness: Freshness) -> Self {
         let status = if freshness == Freshness::Fresh { Status::Fresh } else { Status::Stale };
-        Self { entry: Some((entry, Tier::Local)), status, seen: Seen::Nothing, error: None }
+        let entry = Some((entry, Tier::Local));
+        Self { entry, status, seen: Seen::Nothing, disconnected: false, error: None }
     }
 
     pub(crate) fn failed(error: Error) -> Self {
@@ -73,17 +86,45 @@ impl Engine {
             return fresh.clone();
         }
         let found = self.find_stored(&**store, hash, key).await;
-        match (found.error, local) {
-            // The store knows better what is stale, but only if it says something.
-            (Some(error), Some(stale)) => Found { error: Some(error), ..stale },
+        self.or_held(hash, key, found)
+    }
+
+    /// What the store said; if it said nothing, what tier 1 holds. The store knows better what is stale and what was
+    /// missed. Tier 1 is looked at after the store was asked, because meanwhile the key may have been invalidated.
+    pub(crate) fn or_held(&self, hash: u64, key: &str, found: Found) -> Found {
+        match (found.error, self.find_held(hash, key)) {
+            (Some(error), Some(held)) => Found { error: Some(error), ..held },
             (error, _) => Found { error, ..found },
         }
     }
 
-    /// What tier 1 holds, if it is sound.
+    /// What tier 1 holds, if it is sound and in step with the store.
     pub(crate) fn find_local(&self, hash: u64, key: &str) -> Option<Found> {
+        self.find_held(hash, key).filter(|found| !found.disconnected)
+    }
+
+    /// What tier 1 holds, if it is sound, also if it may be out of step with a store that cannot be asked.
+    fn find_held(&self, hash: u64, key: &str) -> Option<Found> {
+        let held = self.find_in_tier(hash, key);
+        if held.as_ref().is_some_and(|found| found.entry.is_some()) {
+            return held;
+        }
+        // A value that waits for the store is this process's to serve, also if tier 1 let go of it.
+        let waiting = self.outbox.write_of(key).filter(|entry| self.judge(&entry.meta) != Soundness::Void);
+        let freshness = |entry: &LocalEntry| decide::freshness(&entry.meta, self.timer.now());
+        match waiting.map(|entry| (freshness(&entry), entry)) {
+            Some((Freshness::Dead, _)) | None => held,
+            Some((freshness, entry)) => Some(Found::local(entry, freshness)),
+        }
+    }
+
+    fn find_in_tier(&self, hash: u64, key: &str) -> Option<Found> {
         let now = self.timer.now();
         let entry = self.local.get(hash, key, now)?;
+        let trust = if entry.meta.local_only { Trust::Proven } else { self.lease.trust(now) };
+        if trust == Trust::Lost {
+            return None;
+        }
         match self.judge(&entry.meta) {
             Soundness::Sound(marks) if entry.meta.tags.is_some() => {
                 self.local.vouch(hash, key, &entry.meta.version, marks);
@@ -96,7 +137,8 @@ impl Engine {
             Soundness::Unknown => return None,
         }
         let freshness = decide::freshness(&entry.meta, now);
-        (freshness != Freshness::Dead).then(|| Found::local(entry, freshness))
+        let disconnected = trust == Trust::Disconnected;
+        (freshness != Freshness::Dead).then(|| Found { disconnected, ..Found::local(entry, freshness) })
     }
 
     /// Whether a mark voids an entry, as far as this process knows.
@@ -145,25 +187,30 @@ impl Engine {
             Ok(full) => full,
             Err(error) => return Found::failed(error),
         };
-        let token = self.local.token(hash);
-        let sent_at = self.timer.now();
+        let asked = self.question(hash, key);
         match self.timed("get", store.get(&full)).await {
-            Ok(read) => self.admit(store, &full, hash, read, token, sent_at).await,
+            Ok(read) => self.admit(store, &full, hash, read, asked).await,
             Err(error) => Found::failed(error.for_key(key)),
         }
     }
 
-    /// Takes in a store's answer to a question that was sent at `sent_at`, after `token` was taken: opens it, judges
-    /// it, and keeps a copy in tier 1 if nothing happened to the key meanwhile.
+    /// To be taken before the store is asked for a key.
+    pub(crate) fn question(&self, hash: u64, key: &str) -> Question {
+        let hidden = self.outbox.hides(key, None).is_some();
+        Question { token: self.local.token(hash), sent_at: self.timer.now(), hidden }
+    }
+
+    /// Takes in a store's answer: opens it, judges it, and keeps a copy in tier 1 if nothing happened to the key
+    /// meanwhile.
     pub(crate) async fn admit(
         &self,
         store: &dyn Store,
         key: &Key,
         hash: u64,
         read: Read,
-        token: FillToken,
-        sent_at: Moment,
+        asked: Question,
     ) -> Found {
+        let Question { token, sent_at, hidden } = asked;
         let Read { found: Some(stored), link, tracked } = read else {
             return Found::nothing(Status::Absent, Seen::Nothing);
         };
@@ -177,6 +224,11 @@ impl Engine {
                 return self.refuse(store, key, &stored, &error).await;
             }
         };
+        // Before the marks are looked at: a mark that waited is known by the time that it waits no more.
+        let hidden = hidden.then_some(Status::Absent);
+        if let Some(status) = hidden.or_else(|| self.outbox.hides(key.user(), header.tags.as_deref())) {
+            return Found::nothing(status, Seen::Useless(header.version));
+        }
         match self.judge_stored(store, header.stamp, header.tags.as_deref()).await {
             Ok(true) => {}
             Ok(false) => return Found::nothing(Status::Invalidated, Seen::Useless(header.version)),
@@ -201,13 +253,13 @@ impl Engine {
         }
         let entry = LocalEntry { value: Value::Encoded(Arc::new(payload)), meta, weight };
         if self.may_copy(tracked) && !self.writing.is_under_way(hash, key.user()) {
-            self.local.insert(hash, key.user(), entry.clone(), Fill::Promote(token));
+            self.copy(hash, key.user(), entry.clone(), Fill::Promote(token));
         }
         let (status, seen) = match freshness {
             Freshness::Fresh => (Status::Fresh, Seen::Nothing),
             _ => (Status::Stale, Seen::Stale(entry.meta.version)),
         };
-        Found { entry: Some((entry, Tier::Store)), status, seen, error: None }
+        Found { entry: Some((entry, Tier::Store)), status, seen, disconnected: false, error: None }
     }
 
     /// Whether no mark voids a stored entry. Asks the store for marks that it does not announce.
@@ -268,6 +320,8 @@ impl Engine {
             status: found.status,
             coherence: match entry {
                 Some((entry, _)) if entry.meta.local_only => Coherence::Unsynced,
+                Some((_, Tier::Store)) => Coherence::of(self.shared_feed()),
+                Some(_) if found.disconnected => Coherence::Disconnected,
                 _ => self.coherence(),
             },
         }

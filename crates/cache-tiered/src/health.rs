@@ -3,6 +3,7 @@
 use cache_core::{Error, LinkStatus, PutIf, RemoveIf, Store, Ttl};
 use serde::Serialize;
 
+use crate::breaker::BreakerState;
 use crate::cache::Cache;
 use crate::engine::Engine;
 use crate::receipt::Coherence;
@@ -19,6 +20,10 @@ pub struct Health {
     pub store: Option<&'static str>,
     /// What keeps tier 1 in step with other processes.
     pub coherence: Coherence,
+    /// Whether the store is asked.
+    pub breaker: BreakerState,
+    /// Keys and tags that wait to be told to the store.
+    pub queued: usize,
 }
 
 /// How a cache is.
@@ -48,6 +53,8 @@ impl Engine {
             reasons: Vec::new(),
             store: self.store.as_ref().map(|store| store.capability().name),
             coherence: self.coherence(),
+            breaker: self.breaker.state(),
+            queued: 0,
         };
         if let Err(closed) = self.check_open() {
             health.status = HealthStatus::Unhealthy;
@@ -62,6 +69,15 @@ impl Engine {
         }
         if let Err(error) = self.probe(store).await {
             health.reasons.push(error.to_string());
+        }
+        // Trying the store out may have changed them.
+        (health.breaker, health.coherence) = (self.breaker.state(), self.coherence());
+        health.queued = self.outbox.load().waiting;
+        if health.queued > 0 {
+            health.reasons.push(format!("{} changes wait to be told to the store", health.queued));
+        }
+        if health.coherence == Coherence::Disconnected {
+            health.reasons.push("the link to the store does not show that it lives".to_owned());
         }
         if health.coherence == Coherence::TtlOnly {
             health

@@ -1,6 +1,6 @@
 //! Invalidation of many entries at once: by tag, and all.
 
-use cache_core::{Error, Event, Mark};
+use cache_core::{Error, Event, Mark, Store};
 
 use crate::cache::Cache;
 use crate::engine::Engine;
@@ -12,8 +12,9 @@ impl Cache {
     ///
     /// # Errors
     /// [`Validation`](cache_core::ErrorKind::Validation) for a bad tag,
-    /// [`Unsupported`](cache_core::ErrorKind::Unsupported) if the store has no marks; if the store fails, this process
-    /// has let go of the entries but others have not been told.
+    /// [`Unsupported`](cache_core::ErrorKind::Unsupported) if the store has no marks; if the store is away,
+    /// [`Unavailable`](cache_core::ErrorKind::Unavailable) with [`Error::is_queued`]: this process has let go of the
+    /// entries, and the store will be told as soon as it is back.
     pub async fn invalidate_tag(&self, tag: impl AsRef<str> + Send) -> Result<(), Error> {
         let mark = Mark::tag(tag.as_ref()).map_err(|error| error.in_operation("invalidate_tag"))?;
         Box::pin(self.engine.invalidate(mark, "invalidate_tag")).await
@@ -41,14 +42,26 @@ impl Engine {
             }
             return Ok(());
         };
-        let mut unheard = Unheard { engine: self, mark: &mark, heard: false };
-        if mark == Mark::Clear {
+        self.make_mark(&**store, &mark).await.map_err(|error| {
+            let error = self.queued(error, |outbox| outbox.mark(&mark));
+            if error.is_queued() {
+                // There is no mark by which what is being read and loaded could be judged.
+                self.fence_all();
+                self.void_marked(&mark);
+            }
+            error.in_operation(operation)
+        })
+    }
+
+    /// Makes a mark in the store, and voids here what it concerns, whether or not the store answers.
+    pub(crate) async fn make_mark(&self, store: &dyn Store, mark: &Mark) -> Result<(), Error> {
+        let mut unheard = Unheard { engine: self, mark, heard: false };
+        if *mark == Mark::Clear {
             self.void_all();
         }
-        let bumped = self.timed("bump_mark", store.bump_mark(&self.namespace, &mark)).await;
-        let at = bumped.map_err(|error| error.in_operation(operation))?;
+        let at = self.timed("bump_mark", store.bump_mark(&self.namespace, mark)).await?;
         // Entries of a tag are judged when they are read, and loads when they end or are joined; so the mark does it.
-        match (self.marks.learn(&mark, at), &mark) {
+        match (self.marks.learn(mark, at), mark) {
             (Learned::OtherIncarnation, _) | (_, Mark::Clear) => self.void_all(),
             (Learned::Late, Mark::Tag(tag)) => self.remove_tagged(tag),
             (Learned::InOrder, Mark::Tag(_)) => {}
@@ -67,25 +80,27 @@ struct Unheard<'a> {
     heard: bool,
 }
 
-impl Unheard<'_> {
-    fn void_here(&self) {
-        match self.mark {
-            Mark::Clear => self.engine.void_all(),
-            Mark::Tag(tag) => self.engine.remove_tagged(tag),
-        }
-    }
-}
-
 impl Drop for Unheard<'_> {
     fn drop(&mut self) {
         if !self.heard {
-            self.engine.marks.forget();
-            self.void_here();
+            match self.mark {
+                Mark::Clear => self.engine.marks.forget(),
+                Mark::Tag(tag) => self.engine.marks.forget_tag(tag),
+            }
+            self.engine.void_marked(self.mark);
         }
     }
 }
 
 impl Engine {
+    /// Voids in tier 1 what a mark concerns.
+    fn void_marked(&self, mark: &Mark) {
+        match mark {
+            Mark::Clear => self.void_all(),
+            Mark::Tag(tag) => self.remove_tagged(tag),
+        }
+    }
+
     /// Removes the entries of a tag one by one, where no mark says that they are void.
     fn remove_tagged(&self, tag: &str) {
         let mut keys = Vec::new();

@@ -2,6 +2,7 @@
 
 mod batch;
 mod batch_load;
+mod breaker;
 mod builder;
 mod cache;
 mod claim;
@@ -13,15 +14,18 @@ mod find;
 mod flight;
 mod health;
 mod invalidate;
+mod lease;
 mod load;
 mod load_task;
 mod loader;
 mod marks;
 mod negative;
 mod none;
+mod outbox;
 mod read;
 mod receipt;
 mod reentry;
+mod replay;
 mod settings;
 mod stats;
 mod timer;
@@ -29,6 +33,7 @@ mod write;
 mod writing;
 
 pub use batch::BatchReport;
+pub use breaker::{BreakerSettings, BreakerState};
 pub use builder::CacheBuilder;
 pub use cache::Cache;
 pub use cache_codec::{Compression, Limits};
@@ -38,5 +43,7 @@ pub use health::{Health, HealthStatus};
 pub use loader::{LoadScope, Loaded, Loader, Plain, Scoped};
 pub use receipt::{Coherence, Receipt, Status};
 pub use settings::{OnStoreError, Settings};
-pub use stats::{LoadStats, MemoryUsage, ReadStats, RefusedStats, Stats, WriteStats};
+pub use stats::{
+    BreakerStats, LoadStats, MemoryUsage, QueueStats, ReadStats, RefusedStats, Stats, WriteStats,
+};
 pub use timer::TokioTimer;

@@ -283,9 +283,13 @@ impl Engine {
     /// The value of a fresh entry of tier 1 that is held as `T`. The hit path: no lock but the shard's, no allocation.
     #[inline]
     pub(crate) fn peek<T: Data>(&self, hash: u64, key: &str) -> Option<Arc<T>> {
+        let now = self.timer.coarse();
+        if now >= self.lease.end() {
+            return None;
+        }
         // The coarse clock may lag, so its latest is taken: near its end an entry is looked at with the precise clock.
-        let now = self.timer.coarse() + self.coarse_error;
-        let value = self.local.get_fresh(hash, key, now, self.marks.newest())?;
+        let latest = now + self.coarse_error;
+        let value = self.local.get_fresh(hash, key, latest, self.marks.newest())?;
         let value = value.downcast::<T>().ok()?;
         self.counters.local_hit(hash);
         Some(value)

@@ -18,7 +18,7 @@ use crate::flight::Lead;
 use crate::loader::{ErasedLoader, LoadScope, Loaded, Said};
 use crate::marks::Soundness;
 use crate::reentry::Frame;
-use crate::write::{self, StayLocal};
+use crate::write;
 
 /// What comes of a load, shared by all who wait for it.
 #[derive(Clone, Debug)]
@@ -154,7 +154,7 @@ impl Engine {
             local_only: false,
         };
         if load.stamp.is_none() {
-            meta.stay_local(now, load.known);
+            write::stay_local(&mut meta, now, load.known, self.local_only_for());
         }
         let encoded_len = encoded.as_ref().map_or(0, |encoded| encoded.bytes.len());
         let entry = LocalEntry { value, meta, weight: Self::weight(&load.key, encoded_len) };
@@ -197,6 +197,11 @@ impl Engine {
                 return false;
             }
             match self.local.insert(load.hash, &load.key, entry.clone(), Fill::Load(token)) {
+                // What fenced it since the first look may have found nothing to remove.
+                Filled::Stored if load.lead.fences() > 0 => {
+                    self.local.remove(load.hash, &load.key);
+                    return false;
+                }
                 Filled::Stored => return true,
                 Filled::TooLarge => {
                     self.counters.not_kept.one();
@@ -214,7 +219,9 @@ impl Engine {
         let leased = matches!(load.permit, Permit::Leased(_));
         let token = self.local.token(load.hash);
         if load.stamp.is_none() {
-            return self.keep_meanwhile(load, entry);
+            let kept = self.keep_meanwhile(load, entry);
+            self.release(&load.key, &load.permit).await;
+            return kept;
         }
         if (!leased && load.lead.fences() > 0) || self.is_void(&entry.meta) {
             self.release(&load.key, &load.permit).await;
@@ -234,7 +241,7 @@ impl Engine {
         match self.timed("put", store.put(&full, sealed, keep.total, condition)).await {
             Ok(written) if written.stored => {
                 if self.may_copy(written.tracked) && !self.writing.is_under_way(load.hash, &load.key) {
-                    self.local.insert(load.hash, &load.key, entry, Fill::Load(token));
+                    self.copy(load.hash, &load.key, entry, Fill::Load(token));
                 }
                 true
             }
@@ -250,8 +257,15 @@ impl Engine {
 
     /// The store is away: the value is kept here alone, unless this process invalidated it.
     fn keep_meanwhile(&self, load: &Load, mut entry: LocalEntry) -> bool {
-        entry.meta.stay_local(self.timer.now(), load.known);
-        self.keep_local(load, &entry)
+        write::stay_local(&mut entry.meta, self.timer.now(), load.known, self.local_only_for());
+        let kept = self.keep_local(load, &entry);
+        // The store goes on without it, so it is let go when the store is back. Queued after it is held, so that it is
+        // found then.
+        if kept && !self.outbox.forget(&load.key) {
+            self.local.remove(load.hash, &load.key);
+            return false;
+        }
+        kept
     }
 
     /// Whether a mark voids what was loaded.

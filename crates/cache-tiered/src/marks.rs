@@ -82,6 +82,12 @@ impl MarkTable {
         table.nonce.map(|nonce| Stamp { nonce, seq: self.newest() })
     }
 
+    /// As much as is known of the position: without an incarnation if none is known.
+    pub(crate) fn known(&self) -> Stamp {
+        let table = self.table.read();
+        Stamp { nonce: table.nonce.unwrap_or_default(), seq: self.newest() }
+    }
+
     /// Makes a mark; for the authority only.
     pub(crate) fn bump(&self, mark: &Mark) -> Stamp {
         let mut table = self.table.write();
@@ -123,6 +129,13 @@ impl MarkTable {
             let mut table = self.table.write();
             table.nonce = None;
             table.tags.clear();
+        }
+    }
+
+    /// The tag may have been invalidated: the store must be asked about it again.
+    pub(crate) fn forget_tag(&self, tag: &str) {
+        if !self.authority {
+            self.table.write().tags.remove(tag);
         }
     }
 

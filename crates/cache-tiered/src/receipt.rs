@@ -68,7 +68,9 @@ pub enum Coherence {
     Feed,
     /// Nothing: copies live by their TTL alone.
     TtlOnly,
-    /// Nothing: the store could not take this value, so only this process has it, for at most a minute.
+    /// Nothing: the link to the store does not show that it lives, so changes by others may have been missed.
+    Disconnected,
+    /// Nothing: the store could not take this value, so only this process has it, until the store can be told.
     Unsynced,
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use cache_codec::{Compression, Limits};
 use cache_core::{Format, LoadOptions, Problems, Ttl};
 
+use crate::breaker::BreakerSettings;
+
 /// What reads and fills do when the store fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -40,6 +42,17 @@ pub struct Settings {
     pub negative_window: Duration,
     /// What reads and fills do when the store fails.
     pub on_store_error: OnStoreError,
+    /// How long after the last sign of life of the link to the store tier 1 goes on answering as if it were told of every
+    /// change: 100 ms to 1 minute, 1 s by default. The link is asked for one every 250 ms.
+    pub lease: Duration,
+    /// How long after that tier 1 goes on answering when the store cannot be asked, with receipts that say so: 0 (not
+    /// at all, the default) to 1 day.
+    pub disconnected_max_age: Duration,
+    /// When the store is left alone because it fails.
+    pub breaker: BreakerSettings,
+    /// The most keys and tags for which something is kept to be told to the store when it is back: 1 to 100 000,
+    /// 10 000 by default. What is too much becomes one clear of the namespace.
+    pub replay_queue: usize,
     /// Whether a key is loaded by one process at a time, where the store can see to it. On by default.
     pub claims: bool,
     /// Whether `get_or_load` waits until the store has what was loaded. Off by default.
@@ -59,6 +72,10 @@ impl Default for Settings {
             claim_ttl: Ttl::clamped(Duration::from_secs(5)),
             negative_window: Duration::from_secs(1),
             on_store_error: OnStoreError::default(),
+            lease: Duration::from_secs(1),
+            disconnected_max_age: Duration::ZERO,
+            breaker: BreakerSettings::default(),
+            replay_queue: 10_000,
             claims: true,
             wait_for_write: false,
         }
@@ -84,6 +101,17 @@ impl Settings {
             Duration::from_secs(300),
         );
         within("negative_window", self.negative_window, Duration::ZERO, Duration::from_secs(3600));
+        within("lease", self.lease, Duration::from_millis(100), Duration::from_secs(60));
+        within(
+            "disconnected_max_age",
+            self.disconnected_max_age,
+            Duration::ZERO,
+            Duration::from_secs(86_400),
+        );
+        self.breaker.check(problems);
+        problems.check((1..=100_000).contains(&self.replay_queue), || {
+            format!("replay_queue is {}, 1 to 100000 are allowed", self.replay_queue)
+        });
         let Limits { value, decoded } = self.limits;
         problems.check(value > 0 && value <= decoded, || {
             format!("the longest value is {value} bytes, 1 to {decoded} (the longest decompressed value) are allowed")

@@ -3,7 +3,8 @@
 use cache_core::LocalUsage;
 use serde::Serialize;
 
-use crate::counters::Counters;
+use crate::breaker::BreakerState;
+use crate::engine::Engine;
 
 /// What a cache did since it was built, and what it holds now. Counters never go back.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -25,8 +26,38 @@ pub struct Stats {
     pub loads: LoadStats,
     /// Stored entries that were passed over.
     pub refused: RefusedStats,
-    /// Calls of the store that failed.
+    /// Calls of the store that failed, those included that the breaker did not let through.
     pub store_errors: u64,
+    /// What protects callers from a store that fails.
+    pub breaker: BreakerStats,
+    /// What waits to be told to the store.
+    pub queue: QueueStats,
+}
+
+/// What waits to be told to the store, and what became of what waited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueueStats {
+    /// Keys and tags that wait now.
+    pub waiting: u64,
+    /// Estimated bytes of the values among it.
+    pub bytes: u64,
+    /// How often there was too much, so that everything that waited became one clear.
+    pub overflows: u64,
+    /// Keys and tags that the store was told of when it was back.
+    pub replayed: u64,
+    /// Values that could not be written any more, whose keys were removed instead; and what the store refused.
+    pub dropped: u64,
+}
+
+/// What protects callers from a store that fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BreakerStats {
+    /// Whether the store is asked now.
+    pub state: BreakerState,
+    /// How often the store was given up.
+    pub opened: u64,
 }
 
 /// What tier 1 holds.
@@ -122,19 +153,15 @@ pub struct RefusedStats {
 }
 
 impl Stats {
-    pub(crate) fn of(
-        namespace: &str,
-        counters: &Counters,
-        usage: LocalUsage,
-        reads_in_flight: usize,
-        loads_in_flight: usize,
-    ) -> Self {
+    pub(crate) fn of(engine: &Engine) -> Self {
+        let counters = &engine.counters;
+        let queue = engine.outbox.load();
         let reads = ReadStats {
             tier1_hits: counters.local_hits(),
             tier2_hits: counters.store_hits.get(),
             stale_hits: counters.stale_hits.get(),
             misses: counters.misses.get(),
-            in_flight: reads_in_flight as u64,
+            in_flight: engine.reads.len() as u64,
         };
         let writes = WriteStats {
             sets: counters.sets.get(),
@@ -144,7 +171,7 @@ impl Stats {
         };
         let hits = reads.tier1_hits + reads.tier2_hits + reads.stale_hits;
         Self {
-            namespace: namespace.to_owned(),
+            namespace: engine.namespace.as_str().to_owned(),
             hit_ratio: ratio(hits, hits + reads.misses),
             total_operations: hits
                 + reads.misses
@@ -152,7 +179,7 @@ impl Stats {
                 + writes.deletes
                 + writes.expires
                 + writes.invalidations,
-            memory_usage: MemoryUsage::of(usage),
+            memory_usage: MemoryUsage::of(engine.local.usage()),
             reads,
             writes,
             loads: LoadStats {
@@ -162,7 +189,7 @@ impl Stats {
                 refused: counters.negative_answers.get(),
                 fenced: counters.fills_fenced.get(),
                 not_kept: counters.not_kept.get(),
-                in_flight: loads_in_flight as u64,
+                in_flight: engine.loads.len() as u64,
             },
             refused: RefusedStats {
                 wrong_key: counters.refused_wrong_key.get(),
@@ -174,6 +201,14 @@ impl Stats {
                 too_large: counters.refused_too_large.get(),
             },
             store_errors: counters.store_errors.get(),
+            queue: QueueStats {
+                waiting: queue.waiting as u64,
+                bytes: queue.bytes,
+                overflows: queue.overflows,
+                replayed: counters.replayed.get(),
+                dropped: counters.replay_dropped.get(),
+            },
+            breaker: BreakerStats { state: engine.breaker.state(), opened: engine.breaker.opened() },
         }
     }
 }

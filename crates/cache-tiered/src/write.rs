@@ -6,13 +6,15 @@ use std::time::Duration;
 use cache_codec::{Header, Opened};
 use cache_core::{
     Encoded, Error, ErrorKind, Event, Fill, Filled, Key, LocalEntry, Meta, Moment, PutIf, RemoveIf,
-    SetOptions, Stamp, Store, Ttl, Value, check_key,
+    SetOptions, Stamp, Store, Ttl, Value, Version, check_key,
 };
 use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::decide;
 use crate::engine::{Engine, Keep};
+use crate::outbox::{Before, LocalWrite};
+use crate::replay::is_away;
 use crate::settings::OnStoreError;
 use crate::writing::Write;
 
@@ -35,8 +37,8 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::Validation`] for a bad key or options (nothing is stored), [`ErrorKind::TooLarge`] and
     /// [`ErrorKind::Codec`] for a value that cannot be kept, [`ErrorKind::Unsupported`] for tags on a store without
-    /// marks, [`ErrorKind::Closed`]. A failing store is an error only with [`OnStoreError::Fail`]; else the value is
-    /// served by this process.
+    /// marks, [`ErrorKind::Closed`]. A failing store is an error only with [`OnStoreError::Fail`] (or if not
+    /// even a clear could be queued); else the value is served by this process, and written to the store when it is back.
     pub async fn set<T: Serialize + Sync + ?Sized>(
         &self,
         key: impl AsRef<str> + Send,
@@ -51,7 +53,8 @@ impl Cache {
     /// Removes the value of `key`: it is gone, also as a stale one, and what is being loaded for it is not kept.
     ///
     /// # Errors
-    /// As [`Cache::set`]; if the store fails, this process has let go of the value but others have not been told.
+    /// As [`Cache::set`]; if the store is away, [`ErrorKind::Unavailable`] with [`Error::is_queued`]: this process has let
+    /// go of the value, and the store will be told as soon as it is back.
     #[doc(alias = "invalidate")]
     pub async fn delete(&self, key: impl AsRef<str> + Send) -> Result<(), Error> {
         let key = key.as_ref();
@@ -95,7 +98,7 @@ impl Engine {
         self.counters.sets.one();
         self.negative.clear(key);
         let bytes = encoded.bytes.len();
-        let known = self.marks.newest();
+        let known = self.marks.known();
         let stamp = self.stamp().await;
         let mut entry = LocalEntry {
             weight: Self::weight(key, bytes),
@@ -126,32 +129,38 @@ impl Engine {
         let sealed = cache_codec::seal(&header, &full, &encoded.bytes, &self.settings.compression)
             .map_err(|error| error.in_operation("set").for_key(key))?;
         let stored = sealed.len();
+        let over = self.known_version(hash, key);
+        let queued_before = self.outbox.position();
         let write = Write::begin(self, hash, key);
-        let token = self.local.token(hash);
         let put = async {
             stamp?;
             self.timed("put", store.put(&full, sealed, keep.total, PutIf::Always)).await
         };
         let result = match put.await {
             Ok(written) => {
-                // If two writes crossed, or a change by somebody else came in between, which one the store took last
-                // is for the next read to find out.
-                if self.may_copy(written.tracked)
-                    && write.is_alone()
-                    && self.local.insert(hash, key, entry, Fill::Load(token)) == Filled::Stored
-                {
-                    write.kept();
-                }
+                self.outbox.settle(key, queued_before);
+                self.keep_written(write, hash, key, entry, written.tracked);
                 Ok(())
             }
             Err(error) if self.settings.on_store_error == OnStoreError::Fail => {
                 Err(error.in_operation("set").for_key(key))
             }
-            Err(_) => {
-                entry.meta.stay_local(began, known);
-                self.local.insert(hash, key, entry, Fill::Write);
-                write.kept();
-                Ok(())
+            Err(error) => {
+                stay_local(&mut entry.meta, began, known.seq, self.local_only_for());
+                self.local.insert(hash, key, entry.clone(), Fill::Write);
+                // Queued after it is served: what ends the queueing also ends the serving.
+                let queued = if is_away(&error) {
+                    self.outbox.write(key, LocalWrite { entry, encoded, keep, known, over })
+                } else {
+                    // The store will not take it. What it has is older, and must not come back.
+                    self.outbox.invalidate(key, Before::Remove)
+                };
+                if queued {
+                    write.kept();
+                    Ok(())
+                } else {
+                    Err(error.in_operation("set").for_key(key))
+                }
             }
         };
         self.tell(|| Event::Write { key, bytes, stored: Some(stored), took: self.timer.now().since(began) });
@@ -181,9 +190,31 @@ impl Engine {
             return Ok(());
         };
         let full = self.namespace.key(key)?;
+        let queued_before = self.outbox.position();
         let _write = Write::begin(self, hash, key);
         let removed = self.timed("remove", store.remove(&full, RemoveIf::Always)).await;
-        removed.map(drop).map_err(|error| error.in_operation("delete").for_key(key))
+        match removed {
+            Ok(_) => {
+                self.outbox.settle(key, queued_before);
+                Ok(())
+            }
+            Err(error) => {
+                let error = self.queued(error, |outbox| outbox.invalidate(key, Before::Remove));
+                Err(error.in_operation("delete").for_key(key))
+            }
+        }
+    }
+
+    /// How long a value is served at the most which the store could not take; without a bound if there never was a store
+    /// to be out of step with.
+    pub(crate) fn local_only_for(&self) -> Option<Duration> {
+        self.lease.was_up().then(|| self.settings.disconnected_max_age.max(LOCAL_ONLY_FOR))
+    }
+
+    /// The version that the store has under the key, as far as tier 1 knows.
+    fn known_version(&self, hash: u64, key: &str) -> Option<Version> {
+        let meta = self.local.get(hash, key, self.timer.now())?.meta;
+        (!meta.local_only).then_some(meta.version)
     }
 
     async fn expire(&self, key: &str) -> Result<(), Error> {
@@ -199,12 +230,14 @@ impl Engine {
         };
         let full = self.namespace.key(key)?;
         let _write = Write::begin(self, hash, key);
-        let expired = self.expire_stored(&**store, &full).await;
-        expired.map_err(|error| error.in_operation("expire").for_key(key))
+        self.expire_stored(&**store, &full).await.map_err(|error| {
+            let error = self.queued(error, |outbox| outbox.invalidate(key, Before::Expire));
+            error.in_operation("expire").for_key(key)
+        })
     }
 
     /// Writes what is stored anew as an entry that is no longer fresh, or removes it if it may not be served stale.
-    async fn expire_stored(&self, store: &dyn Store, key: &Key) -> Result<(), Error> {
+    pub(crate) async fn expire_stored(&self, store: &dyn Store, key: &Key) -> Result<(), Error> {
         loop {
             let sent_at = self.timer.now();
             let Some(stored) = self.timed("get", store.get(key)).await?.found else { return Ok(()) };
@@ -243,22 +276,17 @@ impl Engine {
     }
 }
 
-/// The longest that a value is served which the store could not take.
+/// How long a value is served at least which the store could not take, if it is fresh for so long.
 const LOCAL_ONLY_FOR: Duration = Duration::from_secs(60);
 
-/// What is done to an entry that the store could not take.
-pub(crate) trait StayLocal {
-    /// It stays in this process, for a short time, and is judged by the marks that this process knows. They stood at
-    /// `known` before the value was made.
-    fn stay_local(&mut self, now: Moment, known: u64);
-}
-
-impl StayLocal for Meta {
-    fn stay_local(&mut self, now: Moment, known: u64) {
-        self.local_only = true;
-        self.stamp = Stamp { nonce: 0, seq: known };
-        self.dead_at = self.dead_at.min(now + LOCAL_ONLY_FOR);
-        self.fresh_until = self.fresh_until.min(self.dead_at);
+/// The entry, which the store could not take, stays in this process, from `now` for `most` at the most, and is judged by
+/// the marks that this process knows. They stood at `known` before the value was made.
+pub(crate) fn stay_local(meta: &mut Meta, now: Moment, known: u64, most: Option<Duration>) {
+    meta.local_only = true;
+    meta.stamp = Stamp { nonce: 0, seq: known };
+    if let Some(most) = most {
+        meta.dead_at = meta.dead_at.min(now + most);
+        meta.fresh_until = meta.fresh_until.min(meta.dead_at);
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use cache_core::FillToken;
 use parking_lot::Mutex;
 
 use crate::engine::Engine;
@@ -47,6 +48,7 @@ pub(crate) struct Write<'a> {
     engine: &'a Engine,
     hash: u64,
     key: &'a str,
+    token: FillToken,
     kept: bool,
 }
 
@@ -55,12 +57,17 @@ impl<'a> Write<'a> {
     pub(crate) fn begin(engine: &'a Engine, hash: u64, key: &'a str) -> Self {
         *engine.writing.shard(hash).lock().entry(key.into()).or_default() += 1;
         engine.void(hash, key);
-        Self { engine, hash, key, kept: false }
+        Self { engine, hash, key, token: engine.local.token(hash), kept: false }
     }
 
     /// Whether no other write of the key is under way, so that the store's value can be known.
     pub(crate) fn is_alone(&self) -> bool {
         self.engine.writing.count(self.hash, self.key) == 1
+    }
+
+    /// Void as soon as anything else happens to the key.
+    pub(crate) fn token(&self) -> FillToken {
+        self.token
     }
 
     /// Tier 1 has the new value.

@@ -79,10 +79,14 @@ impl Session {
     }
 
     /// Ends the connection and makes a new one.
-    pub(super) fn renew(&mut self, id: LinkId) {
+    pub(super) fn renew(&mut self, id: LinkId, now: Moment, announce: bool) {
         self.cut();
         self.client.link.send_replace(Link { id, up: true, frozen: false });
-        self.push(Push::RetireAll(id));
+        self.alive_at = Some(now);
+        if announce {
+            self.push(Push::RetireAll(id));
+            self.push(Push::Alive(id, now));
+        }
     }
 
     /// The next push that has arrived, and whom to tell.

@@ -12,6 +12,7 @@ use super::client::{Client, Push};
 use super::faults::{Faults, Op, Point};
 use super::state::State;
 use super::{Gate, ReferenceBuilder, ReferenceStore};
+use crate::FakeClock;
 
 /// An in-memory server for [`ReferenceStore`]s that keeps the contract of [`Store`](cache_core::Store) to the letter:
 /// the model that backends are measured by, and what the engine is tested on.
@@ -146,6 +147,18 @@ impl ReferenceServer {
             }
         }
         self.deliver_all();
+    }
+
+    /// Sends a [`heartbeat`](ReferenceServer::heartbeat) whenever `clock` moves, so that links stay alive however far it
+    /// moves at once. A client's [`freeze`](ReferenceStore::freeze) and [`disconnect`](ReferenceStore::disconnect) keep
+    /// its own from being answered.
+    pub fn beat_with(self: &Arc<Self>, clock: &FakeClock) {
+        let server: Weak<Self> = Arc::downgrade(self);
+        clock.on_advance(move || {
+            let server = server.upgrade();
+            server.iter().for_each(|server| server.heartbeat());
+            server.is_some()
+        });
     }
 
     /// Sends a [`heartbeat`](ReferenceServer::heartbeat) every so often, until the server is dropped. For a test that

@@ -60,7 +60,8 @@ impl ReferenceStore {
         {
             let mut state = self.server.state.lock();
             let link = state.next_link();
-            state.sessions[self.client.id].renew(link);
+            let announce = self.server.capability.feed != Feed::None;
+            state.sessions[self.client.id].renew(link, self.server.now(), announce);
         }
         self.server.deliver(&self.client);
     }
@@ -267,10 +268,18 @@ impl Store for ReferenceStore {
 
     fn subscribe(&self, namespace: &Namespace, sink: Weak<dyn FeedSink>) {
         if self.server.capability.feed != Feed::None {
-            let mut state = self.server.state.lock();
-            let sinks = &mut state.sessions[self.client.id].sinks;
-            sinks.retain(|(_, sink)| sink.strong_count() > 0);
-            sinks.push((namespace.clone(), sink));
+            let now = self.server.now();
+            {
+                let mut state = self.server.state.lock();
+                let session = &mut state.sessions[self.client.id];
+                session.sinks.retain(|(_, sink)| sink.strong_count() > 0);
+                session.sinks.push((namespace.clone(), sink));
+                let link = session.link();
+                if link.up && !link.frozen {
+                    session.push(Push::Alive(link.id, now));
+                }
+            }
+            self.server.deliver(&self.client);
         }
     }
 

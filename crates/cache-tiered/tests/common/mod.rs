@@ -46,6 +46,7 @@ pub(crate) fn process_with(
     server: &Arc<ReferenceServer>,
     settings: Settings,
 ) -> Process {
+    server.beat_with(clock);
     let link = Arc::new(server.connect());
     let seen = Recorder::new(10_000);
     let cache = Cache::builder(Namespace::new("test").unwrap())

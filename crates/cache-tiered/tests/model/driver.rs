@@ -37,6 +37,7 @@ impl Driver {
     pub(crate) fn new(setup: Setup) -> Self {
         let clock = FakeClock::new();
         let server = setup.store.then(|| ReferenceServer::new(clock.clone()));
+        server.iter().for_each(|server| server.beat_with(&clock));
         let connect = |server: &Arc<ReferenceServer>| Arc::new(server.connect());
         let links: Vec<_> =
             server.iter().flat_map(|it| (0..setup.handles).map(move |_| connect(it))).collect();
