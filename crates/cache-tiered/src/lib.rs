@@ -29,6 +29,7 @@ mod replay;
 mod settings;
 mod stats;
 mod timer;
+mod turn;
 mod write;
 mod writing;
 
