@@ -27,6 +27,7 @@ mod receipt;
 mod reentry;
 mod replay;
 mod settings;
+mod shards;
 mod stats;
 mod timer;
 mod turn;

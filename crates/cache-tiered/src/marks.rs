@@ -81,7 +81,7 @@ impl MarkTable {
     /// The position that a load which starts now gets; `None` if the store must be asked.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         let table = self.table.read();
-        table.nonce.map(|nonce| Stamp { nonce, seq: self.newest() })
+        table.nonce.filter(|_| table.clear_known).map(|nonce| Stamp { nonce, seq: self.newest() })
     }
 
     /// As much as is known of the position: without an incarnation if none is known.

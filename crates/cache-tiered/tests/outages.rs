@@ -145,12 +145,13 @@ impl World {
         }
     }
 
-    fn check(&self, h: usize, key: usize, value: Option<u32>) -> Checked {
+    /// An answer to a question that was asked at this moment.
+    fn check(&self, h: usize, key: usize, value: Option<u32>, asked: Moment) -> Checked {
         let Some(value) = value else { return Ok(()) };
         let value = self.of(value);
         let own = value.by == h;
         for change in self.changes.iter().filter(|change| change.key == key) {
-            let long_ago = self.clock.now().since(change.at) >= SECOND;
+            let long_ago = asked.since(change.at) >= SECOND;
             if change.by == h || (change.told && long_ago && !own) {
                 prop_assert!(
                     change.allows(value),
@@ -182,18 +183,18 @@ impl World {
 
     async fn run(&mut self, op: Op) -> Checked {
         self.n += 1;
-        let n = self.n;
+        let (n, asked) = (self.n, self.clock.now());
         match op {
             Op::Get(h, key) => {
                 let value = self.get(h, key).await?;
-                self.check(h, key, value)?;
+                self.check(h, key, value, asked)?;
             }
             Op::GetMany(h) => {
                 let cache = self.cache(h);
                 let keys: Vec<String> = (0..KEYS).map(name).collect();
                 let values = self.call(async move { cache.get_many::<u32>(&keys).await }).await?.unwrap();
                 for (key, value) in values.into_iter().enumerate() {
-                    self.check(h, key, value.map(|value| *value))?;
+                    self.check(h, key, value.map(|value| *value), asked)?;
                 }
             }
             Op::Load(h, key) => {
@@ -204,7 +205,7 @@ impl World {
                 };
                 let value = *self.call(load).await?.unwrap();
                 self.brought.push(Brought { n, by: h, waited: false });
-                self.check(h, key, Some(value))?;
+                self.check(h, key, Some(value), asked)?;
             }
             Op::Set(h, key) => {
                 let (cache, options) = (self.cache(h), tagged(key));
