@@ -76,6 +76,14 @@ pub struct CacheConfig {
     pub claims: Option<bool>,
     /// [`CacheSetup::on_store_error`](crate::CacheSetup::on_store_error): `degrade` or `fail`.
     pub on_store_error: Option<OnStoreError>,
+    /// [`CacheSetup::lease`](crate::CacheSetup::lease), 100 ms to 1 minute.
+    pub lease: Option<Duration>,
+    /// [`CacheSetup::disconnected_max_age`](crate::CacheSetup::disconnected_max_age), 0 to 1 day.
+    pub disconnected_max_age: Option<Duration>,
+    /// [`CacheSetup::replay_queue`](crate::CacheSetup::replay_queue), 1 to 100 000.
+    pub replay_queue: Option<usize>,
+    /// [`CacheSetup::breaker`](crate::CacheSetup::breaker).
+    pub breaker: Option<BreakerConfig>,
     /// The Redis behind it.
     pub redis: Option<RedisConfig>,
 }
@@ -88,6 +96,18 @@ pub enum CacheType {
     Memory,
     /// In this process and in Redis.
     Redis,
+}
+
+/// When a store that fails is left alone, and for how long.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct BreakerConfig {
+    /// So many failures in a row are enough: 1 to 1000, 5 by default.
+    pub failures: Option<u32>,
+    /// Half of this many last calls failing is enough too: 2 to 64, 20 by default.
+    pub window: Option<u32>,
+    /// How long, unless the link shows a sign of life earlier: 1 ms to 1 hour, 30 s by default.
+    pub open_for: Option<Duration>,
 }
 
 /// The Redis behind a cache, and how to reach it.

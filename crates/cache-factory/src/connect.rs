@@ -1,9 +1,11 @@
 //! The way to Redis when a cache is built: found, done without, or an error.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_core::{Clock, Error, ErrorKind, SystemClock};
 use cache_redis::RedisStore;
+use cache_tiered::Settings;
 
 use crate::config::file::text_of;
 use crate::presets;
@@ -12,6 +14,9 @@ use crate::secret::Secret;
 
 /// The longest password file, in bytes.
 const LONGEST_PASSWORD: u64 = 4096;
+
+/// How often to ask Redis for a sign of life, at least.
+const HEARTBEAT: Duration = Duration::from_millis(250);
 
 /// A store, and why it is of no use yet, if it is not.
 #[derive(Debug)]
@@ -58,12 +63,19 @@ pub(crate) fn check(server: &Server) -> Result<(), Error> {
     let connect_timeout = server.connect_timeout.clamp(least, most);
     let is_beside = server.password.is_some() || server.password_file.is_some();
     let password = (is_beside && !server.url.has_password()).then(|| Secret::new("to be"));
-    build(&Server { connect_timeout, password, ..server.clone() }, Arc::new(SystemClock::new())).map(drop)
+    let lease = Settings::default().lease;
+    build(&Server { connect_timeout, password, lease, ..server.clone() }, Arc::new(SystemClock::new()))
+        .map(drop)
 }
 
 fn build(server: &Server, clock: Arc<dyn Clock>) -> Result<RedisStore, Error> {
-    let mut builder =
-        RedisStore::builder(server.url.expose()).clock(clock).connect_timeout(server.connect_timeout);
+    // Several signs of life in a lease: one that comes late must not end it.
+    let heartbeat = HEARTBEAT.min(server.lease / 4);
+    let mut builder = RedisStore::builder(server.url.expose())
+        .clock(clock)
+        .connect_timeout(server.connect_timeout)
+        .heartbeat(heartbeat)
+        .lease(server.lease);
     if let Some(password) = &server.password {
         builder = builder.password(password.expose());
     }

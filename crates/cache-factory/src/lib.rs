@@ -18,12 +18,12 @@ pub use cache_core::{
     ReadResult, Sleep, Store, Timer,
 };
 pub use cache_tiered::{
-    BatchReport, Cache, CacheBuilder, Coherence, Compression, Data, Error, ErrorKind, Format, Health,
-    HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded, Loader, MemoryUsage, Namespace,
-    OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped, SetOptions, Settings, StaleMode, Stats,
-    Status, Tier, TokioTimer, Ttl, WriteStats,
+    BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Data, Error,
+    ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded, Loader,
+    MemoryUsage, Namespace, OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped, SetOptions,
+    Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, WriteStats,
 };
-pub use config::{CacheConfig, CacheType, RedisConfig};
+pub use config::{BreakerConfig, CacheConfig, CacheType, RedisConfig};
 pub use factory::CacheFactory;
 pub use redis_url::RedisUrl;
 pub use secret::Secret;

@@ -20,6 +20,8 @@ pub(crate) struct Preset {
     /// Longer values are stored compressed, in bytes.
     pub(crate) compression_threshold: usize,
     pub(crate) compression_level: u8,
+    /// How long tier 1 goes on answering while the store is away.
+    pub(crate) disconnected_max_age: Duration,
     /// The Redis that is looked for without being asked; `None` for none.
     pub(crate) redis_url: Option<&'static str>,
 }
@@ -33,6 +35,7 @@ pub(crate) const WEB_APP: Preset = Preset {
     l1_max_bytes: 64 << 20,
     compression_threshold: 2000,
     compression_level: 1,
+    disconnected_max_age: secs(60),
     redis_url: Some(REDIS_URL),
 };
 
@@ -42,6 +45,7 @@ pub(crate) const TESTING: Preset = Preset {
     l1_cache_size: 50,
     l1_beside_store: false,
     compression_threshold: 1000,
+    disconnected_max_age: Duration::ZERO,
     // A database of its own: what a test removes is nobody's.
     redis_url: Some("redis://127.0.0.1:6379/15"),
     ..WEB_APP
@@ -52,6 +56,7 @@ pub(crate) const CONFIG: Preset = Preset {
     default_ttl: mins(60),
     l1_cache_size: 100,
     compression_threshold: 1000,
+    disconnected_max_age: Duration::ZERO,
     redis_url: None,
     ..WEB_APP
 };

@@ -45,6 +45,14 @@ pub(crate) fn policy(config: &CacheConfig, mut settings: Settings) -> Settings {
     settings.wait_for_write = config.wait_for_write.unwrap_or(settings.wait_for_write);
     settings.claims = config.claims.unwrap_or(settings.claims);
     settings.on_store_error = config.on_store_error.unwrap_or(settings.on_store_error);
+    settings.lease = config.lease.unwrap_or(settings.lease);
+    settings.disconnected_max_age = config.disconnected_max_age.unwrap_or(settings.disconnected_max_age);
+    settings.replay_queue = config.replay_queue.unwrap_or(settings.replay_queue);
+    if let Some(breaker) = &config.breaker {
+        settings.breaker.failures = breaker.failures.unwrap_or(settings.breaker.failures);
+        settings.breaker.window = breaker.window.unwrap_or(settings.breaker.window);
+        settings.breaker.open_for = breaker.open_for.unwrap_or(settings.breaker.open_for);
+    }
     settings
 }
 

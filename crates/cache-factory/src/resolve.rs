@@ -42,6 +42,7 @@ pub(crate) struct Server {
     pub(crate) password: Option<Secret>,
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,
+    pub(crate) lease: Duration,
     pub(crate) fail_on_connection_error: bool,
 }
 
@@ -84,7 +85,7 @@ pub(crate) fn resolve(
         self::tier1(preset, &chosen, preset.l1_cache_size, place, &mut Problems::default())
     };
     let namespace = Namespace::new(chosen.namespace.as_deref().unwrap_or(preset.namespace));
-    let redis = (place == Place::Redis).then(|| server(preset, &chosen));
+    let redis = (place == Place::Redis).then(|| server(preset, &chosen, settings.lease));
     #[cfg(feature = "redis")]
     if let Some(server) = &redis {
         problems.take(crate::connect::check(server));
@@ -147,6 +148,10 @@ fn without_effect(chosen: &CacheConfig, place: Place, problems: &mut Problems) {
             ("wait_for_write", chosen.wait_for_write.is_some(), store),
             ("claims", chosen.claims.is_some(), store),
             ("on_store_error", chosen.on_store_error.is_some(), store),
+            ("lease", chosen.lease.is_some(), store),
+            ("disconnected_max_age", chosen.disconnected_max_age.is_some(), store),
+            ("replay_queue", chosen.replay_queue.is_some(), store),
+            ("breaker", chosen.breaker.is_some(), store),
         ] {
             problems.check(!given, || {
                 format!(
@@ -169,7 +174,7 @@ fn without_effect(chosen: &CacheConfig, place: Place, problems: &mut Problems) {
     }
 }
 
-fn server(preset: &Preset, chosen: &CacheConfig) -> Server {
+fn server(preset: &Preset, chosen: &CacheConfig, lease: Duration) -> Server {
     let redis = chosen.redis.clone().unwrap_or_default();
     let url = redis.url.unwrap_or_else(|| RedisUrl::new(preset.redis_url.unwrap_or(presets::REDIS_URL)));
     Server {
@@ -177,12 +182,15 @@ fn server(preset: &Preset, chosen: &CacheConfig) -> Server {
         password: redis.password,
         password_file: redis.password_file,
         connect_timeout: redis.connect_timeout.unwrap_or(presets::CONNECT_TIMEOUT),
+        lease,
         fail_on_connection_error: redis.fail_on_connection_error.unwrap_or(false),
     }
 }
 
 fn settings(preset: &Preset, chosen: &CacheConfig, place: Place, problems: &mut Problems) -> Settings {
-    let mut settings = ranges::policy(chosen, Settings::default());
+    let mut settings = Settings::default();
+    settings.disconnected_max_age = preset.disconnected_max_age;
+    let mut settings = ranges::policy(chosen, settings);
     settings.default_ttl = Ttl::clamped(chosen.default_ttl.unwrap_or(preset.default_ttl));
     settings.compression = compression(preset, chosen, place, problems);
     settings

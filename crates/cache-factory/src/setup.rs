@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Clock, Error, Format, Observer, Store, Timer};
-use cache_tiered::{Cache, OnStoreError, TokioTimer};
+use cache_tiered::{BreakerSettings, Cache, OnStoreError, TokioTimer};
 
-use crate::config::{CacheConfig, CacheType, RedisConfig};
+use crate::config::{BreakerConfig, CacheConfig, CacheType, RedisConfig};
 use crate::presets::Preset;
 use crate::redis_url::RedisUrl;
 use crate::resolve::resolve;
@@ -187,6 +187,35 @@ impl CacheSetup {
     /// What reads and fills do when the store fails: go on without it by default.
     pub fn on_store_error(mut self, on_store_error: OnStoreError) -> Self {
         self.code.on_store_error = Some(on_store_error);
+        self
+    }
+
+    /// How long after the last sign of life of the store tier 1 answers as if it were told of every change: 100 ms to 1
+    /// minute, 1 s by default. A hit in tier 1 is never staler than that while the store can be reached.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.code.lease = Some(lease);
+        self
+    }
+
+    /// How long after that tier 1 goes on answering while the store cannot be asked: 0 (not at all) to 1 day; 1 minute
+    /// for `for_web_app`, 0 for the others.
+    pub fn disconnected_max_age(mut self, age: Duration) -> Self {
+        self.code.disconnected_max_age = Some(age);
+        self
+    }
+
+    /// The most keys and tags that are kept to be told to the store when it is back: 1 to 100 000, 10 000 by default.
+    pub fn replay_queue(mut self, keys: usize) -> Self {
+        self.code.replay_queue = Some(keys);
+        self
+    }
+
+    /// When a store that fails is left alone, and for how long.
+    #[doc(alias = "circuit_breaker")]
+    pub fn breaker(mut self, breaker: BreakerSettings) -> Self {
+        let BreakerSettings { failures, window, open_for, .. } = breaker;
+        self.code.breaker =
+            Some(BreakerConfig { failures: Some(failures), window: Some(window), open_for: Some(open_for) });
         self
     }
 

@@ -23,6 +23,14 @@ const ALL: &str = r#"
     wait_for_write = true
     claims = false
     on_store_error = "fail"
+    lease = 0.5
+    disconnected_max_age = 90
+    replay_queue = 100
+
+    [breaker]
+    failures = 3
+    window = 10
+    open_for = 2.5
 
     [redis]
     url = "redis://127.0.0.1:6379/3"
@@ -61,6 +69,11 @@ fn every_setting_is_read() {
     assert_eq!(config.store_timeout, Some(Duration::from_millis(100)));
     assert_eq!((config.wait_for_write, config.claims), (Some(true), Some(false)));
     assert_eq!(config.on_store_error, Some(OnStoreError::Fail));
+    assert_eq!(config.lease, Some(Duration::from_millis(500)));
+    assert_eq!((config.disconnected_max_age, config.replay_queue), (Some(secs(90)), Some(100)));
+    let breaker = config.breaker.unwrap();
+    assert_eq!((breaker.failures, breaker.window), (Some(3), Some(10)));
+    assert_eq!(breaker.open_for, Some(Duration::from_millis(2500)));
     let redis = config.redis.unwrap();
     assert_eq!(redis.url.unwrap().expose(), "redis://127.0.0.1:6379/3");
     assert_eq!(redis.password, None);
@@ -162,6 +175,12 @@ fn what_is_out_of_range_is_said_when_it_is_read() {
         ("compression_level = 10", "the compression level is 10, 1 to 9 are allowed"),
         ("format = 'bincode'", "bincode"),
         ("store_timeout = 61", "store_timeout is 61s"),
+        ("lease = 0.05", "lease is 50ms, 100ms to 60s are allowed"),
+        ("disconnected_max_age = 86401", "disconnected_max_age is 86401s"),
+        ("replay_queue = 0", "replay_queue is 0, 1 to 100000 are allowed"),
+        ("breaker.failures = 0", "breaker.failures is 0, 1 to 1000 are allowed"),
+        ("breaker.window = 1", "breaker.window is 1, 2 to 64 are allowed"),
+        ("breaker.open_for = 3601", "breaker.open_for is 3601s"),
         ("namespace = ''", "the namespace is 0 bytes long"),
         ("redis.connect_timeout = 0", "connect_timeout is 0ns, 1ms to 60s are allowed"),
         (

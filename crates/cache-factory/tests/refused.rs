@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_factory::durations::{days, secs};
-use cache_factory::{CacheFactory, CacheSetup, ErrorKind, Format, OnStoreError, TokioTimer};
+use cache_factory::{BreakerSettings, CacheFactory, CacheSetup, ErrorKind, Format, OnStoreError, TokioTimer};
 use cache_testkit::ReferenceServer;
 
 fn web() -> CacheSetup {
@@ -147,6 +147,10 @@ async fn settings_without_effect_are_refused_and_say_why() {
     refused_with(web().wait_for_write(false), &["wait_for_write has no effect", why]).await;
     refused_with(web().claims(true), &["claims has no effect", why]).await;
     refused_with(web().on_store_error(OnStoreError::Fail), &["on_store_error has no effect", why]).await;
+    refused_with(web().lease(secs(1)), &["lease has no effect", why]).await;
+    refused_with(web().disconnected_max_age(secs(0)), &["disconnected_max_age has no effect", why]).await;
+    refused_with(web().replay_queue(1), &["replay_queue has no effect", why]).await;
+    refused_with(web().breaker(BreakerSettings::default()), &["breaker has no effect", why]).await;
     let why = "has no effect on a cache without Redis";
     for setup in [web(), with_store()] {
         refused_with(setup.clone().connect_timeout(secs(1)), &["connect_timeout", why]).await;

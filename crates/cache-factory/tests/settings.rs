@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cache_factory::durations::{hours, mins, secs};
-use cache_factory::{Cache, CacheFactory, CacheSetup, ErrorKind, LoadOptions, Loaded, Store, TokioTimer};
+use cache_factory::{
+    Cache, CacheConfig, CacheFactory, CacheSetup, ErrorKind, LoadOptions, Loaded, Store, TokioTimer,
+};
 use cache_testkit::{FakeClock, Recorded, Recorder, ReferenceServer, settle};
 
 fn web() -> CacheSetup {
@@ -192,6 +194,14 @@ async fn beside_a_store_testing_has_a_tier_1_only_if_asked() {
     assert_eq!(entries(testing().store(store()).l1_cache_size(7)).await, 7);
     assert_eq!(entries(testing().memory_only()).await, 50);
     assert_eq!(entries(web_on(store())).await, 200);
+}
+
+#[tokio::test]
+async fn a_web_application_goes_on_for_a_minute_without_its_store() {
+    let config = CacheFactory::new().from_config(CacheConfig::default());
+    for (setup, age) in [(web_on(store()), 60), (testing().store(store()), 0), (config.store(store()), 0)] {
+        assert_eq!(setup.await.unwrap().settings().disconnected_max_age, secs(age));
+    }
 }
 
 #[tokio::test]

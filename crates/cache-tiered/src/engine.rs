@@ -23,6 +23,7 @@ use crate::outbox::Outbox;
 use crate::receipt::Coherence;
 use crate::replay::Replay;
 use crate::settings::Settings;
+use crate::turn::{Changing, Turns};
 use crate::writing::Writing;
 
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct Engine {
     pub(crate) lease: Lease,
     pub(crate) outbox: Outbox,
     pub(crate) replay: Replay,
+    pub(crate) turns: Turns,
     /// Itself, for its tasks.
     pub(crate) me: Weak<Self>,
     /// How far the coarse clock may lag.
@@ -78,6 +80,7 @@ impl Engine {
             me: Weak::clone(me),
             outbox: Outbox::new(settings.replay_queue, can_clear),
             replay: Replay::default(),
+            turns: Turns::default(),
             id: cache_core::random_u64(),
             negative: Negative::new(settings.negative_window),
             lease: Lease::new(linked, settings.lease, settings.disconnected_max_age),
@@ -260,6 +263,22 @@ impl Engine {
             self.replay_missed(false);
         }
         result.map_err(|error| self.store_failed(error.in_operation(operation)))
+    }
+
+    /// A caller's turn to change a key in the store: at once, unless it is just being told what was done to the key before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] if that takes longer than the store may.
+    pub(crate) async fn turn<'a>(&'a self, key: &'a str) -> Result<Changing<'a>, Error> {
+        let bound = self.settings.store_timeout;
+        tokio::select! {
+            biased;
+            turn = self.turns.change(key) => Ok(turn),
+            () = self.timer.sleep_until(self.timer.now() + bound) => Err(Error::new(
+                ErrorKind::Timeout,
+                format!("the store did not take an earlier change of the key within {bound:?}"),
+            )),
+        }
     }
 
     /// Counts and reports a failed call of the store.

@@ -11,6 +11,8 @@ use cache_core::Moment;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::shards::{self, Shards};
+
 /// Where a flight stands.
 #[derive(Debug)]
 enum State<O> {
@@ -48,14 +50,12 @@ pub(crate) struct Flight<O> {
     marks: u64,
 }
 
-type Shard<O> = Mutex<HashMap<Box<str>, Arc<Flight<O>>>>;
-
-const SHARDS: usize = 64;
+type Table<O> = HashMap<Box<str>, Arc<Flight<O>>>;
 
 /// The flights of one kind, by key. Holds only what is under way.
 #[derive(Debug)]
 pub(crate) struct Flights<O> {
-    shards: Arc<[Shard<O>]>,
+    shards: Arc<Shards<Table<O>>>,
 }
 
 impl<O> Clone for Flights<O> {
@@ -73,7 +73,7 @@ pub(crate) enum Joined<O: Clone> {
 
 impl<O: Clone> Flights<O> {
     pub(crate) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self { shards: shards::empty() }
     }
 
     /// The lead of a flight that nobody joins and whose value is not kept without a lease.
@@ -115,11 +115,8 @@ impl<O: Clone> Flights<O> {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
-    fn shard(&self, hash: u64) -> &Shard<O> {
-        // Which bits are cut off does not matter.
-        #[expect(clippy::cast_possible_truncation)]
-        let at = (hash as usize) % SHARDS;
-        &self.shards[at]
+    fn shard(&self, hash: u64) -> &Mutex<Table<O>> {
+        shards::of(&self.shards, hash)
     }
 
     fn place(&self, hash: u64, key: &str, flight: &Arc<Flight<O>>) -> Place<O> {
@@ -171,7 +168,7 @@ impl<O: Clone> Place<O> {
         self.release_from(&mut shard);
     }
 
-    fn release_from(&self, shard: &mut HashMap<Box<str>, Arc<Flight<O>>>) {
+    fn release_from(&self, shard: &mut Table<O>) {
         if shard.get(&self.key).is_some_and(|registered| Arc::ptr_eq(registered, &self.flight)) {
             shard.remove(&self.key);
         }

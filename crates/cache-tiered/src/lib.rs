@@ -27,8 +27,10 @@ mod receipt;
 mod reentry;
 mod replay;
 mod settings;
+mod shards;
 mod stats;
 mod timer;
+mod turn;
 mod write;
 mod writing;
 

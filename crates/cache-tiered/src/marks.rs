@@ -40,6 +40,8 @@ struct Table {
     /// The incarnation; `None` until the store was asked.
     nonce: Option<u64>,
     clear: u64,
+    /// Whether `clear` is the last one, and not only the last one of which this process heard by chance.
+    clear_known: bool,
     tags: HashMap<Box<str>, u64>,
     /// Tags that are not in the map were invalidated at this position at the latest (this process is the authority).
     floor: u64,
@@ -66,7 +68,7 @@ impl MarkTable {
     }
 
     fn with(authority: bool, nonce: Option<u64>) -> Self {
-        let table = Table { nonce, clear: 0, tags: HashMap::new(), floor: 0 };
+        let table = Table { nonce, clear: 0, clear_known: authority, tags: HashMap::new(), floor: 0 };
         Self { newest: AtomicU64::new(0), authority, table: RwLock::new(table) }
     }
 
@@ -79,7 +81,7 @@ impl MarkTable {
     /// The position that a load which starts now gets; `None` if the store must be asked.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         let table = self.table.read();
-        table.nonce.map(|nonce| Stamp { nonce, seq: self.newest() })
+        table.nonce.filter(|_| table.clear_known).map(|nonce| Stamp { nonce, seq: self.newest() })
     }
 
     /// As much as is known of the position: without an incarnation if none is known.
@@ -127,7 +129,7 @@ impl MarkTable {
     pub(crate) fn forget(&self) {
         if !self.authority {
             let mut table = self.table.write();
-            table.nonce = None;
+            (table.nonce, table.clear_known) = (None, false);
             table.tags.clear();
         }
     }
@@ -155,7 +157,7 @@ impl MarkTable {
                 return Soundness::Void;
             }
         }
-        if all_known { Soundness::Sound(newest) } else { Soundness::Unknown }
+        if all_known && table.clear_known { Soundness::Sound(newest) } else { Soundness::Unknown }
     }
 
     /// As [`MarkTable::judge`], of an entry that only this process has. It was stamped with what this process knew, so
@@ -174,7 +176,7 @@ impl MarkTable {
     fn enter(&self, table: &mut Table, now: Stamp) -> bool {
         let same = table.nonce.is_none_or(|known| known == now.nonce);
         if !same {
-            *table = Table { nonce: None, clear: 0, tags: HashMap::new(), floor: 0 };
+            *table = Table { nonce: None, clear: 0, clear_known: false, tags: HashMap::new(), floor: 0 };
             self.newest.store(0, Ordering::Release);
         }
         table.nonce = Some(now.nonce);
@@ -183,7 +185,7 @@ impl MarkTable {
 
     fn note(&self, table: &mut Table, mark: &Mark, seq: u64) {
         match mark {
-            Mark::Clear => table.clear = table.clear.max(seq),
+            Mark::Clear => (table.clear, table.clear_known) = (table.clear.max(seq), true),
             Mark::Tag(tag) => {
                 let known = table.tags.entry(tag.clone()).or_default();
                 *known = seq.max(*known);
@@ -231,6 +233,19 @@ mod tests {
         assert_eq!(marks.judge(stamp, Some(&tags(&["t0"]))), Soundness::Void);
         let later = marks.stamp().unwrap();
         assert_ne!(marks.judge(later, Some(&tags(&["t0"]))), Soundness::Void);
+    }
+
+    #[test]
+    fn a_tags_mark_says_nothing_about_clears() {
+        let marks = MarkTable::follower();
+        let (before, tag) = (Stamp { nonce: 5, seq: 1 }, Mark::tag("a").unwrap());
+        marks.learn(&tag, Stamp { nonce: 5, seq: 3 });
+        assert_eq!(marks.judge(before, None), Soundness::Unknown, "a clear at 2 may have been missed");
+        marks.learn_all(Stamp { nonce: 5, seq: 3 }, &[Mark::Clear], &[2]);
+        assert_eq!(marks.judge(before, None), Soundness::Void);
+        marks.forget();
+        marks.learn(&tag, Stamp { nonce: 5, seq: 4 });
+        assert_eq!(marks.judge(Stamp { nonce: 5, seq: 3 }, None), Soundness::Unknown);
     }
 
     #[test]

@@ -65,6 +65,8 @@ struct Inner {
     clear: Option<u64>,
     bytes: u64,
     overflows: u64,
+    /// Steps that were told, and lines that were settled.
+    ended: u64,
 }
 
 /// How much waits, and what did not fit.
@@ -199,6 +201,17 @@ impl Outbox {
         inner.clear.map(|ticket| (Mark::Clear, ticket)).or_else(tag)
     }
 
+    /// How many changes were taken in and how many lines were told or settled.
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        let inner = self.inner.lock();
+        (inner.tickets, inner.ended)
+    }
+
+    /// Whether this line still waits as it was.
+    pub(crate) fn is_waiting(&self, key: &str, ticket: u64) -> bool {
+        self.inner.lock().keys.get(key).is_some_and(|pending| pending.ticket == ticket)
+    }
+
     /// Some of what waits for keys: what is to be removed and expired before what is to be written.
     pub(crate) fn next_keys(&self, most: usize) -> Vec<(Box<str>, Pending)> {
         let inner = self.inner.lock();
@@ -224,6 +237,7 @@ impl Outbox {
         self.change(|inner| match inner.keys.get_mut(key) {
             Some(Pending { ticket: now, before: before @ Some(_), write: Some(_) }) if *now == ticket => {
                 *before = None;
+                inner.ended += 1;
             }
             _ => inner.remove_if(key, |pending| pending.ticket == ticket),
         });
@@ -301,6 +315,7 @@ impl Inner {
             && let Some(pending) = self.keys.remove(key)
         {
             self.bytes -= pending.bytes();
+            self.ended += 1;
         }
     }
 }

@@ -108,6 +108,7 @@ impl Engine {
             if page.is_empty() {
                 return true;
             }
+            let before = self.outbox.progress();
             for some in page.chunks(at_once) {
                 let told =
                     join_all(some.iter().map(|(key, pending)| self.replay_key(store, key, pending))).await;
@@ -119,6 +120,10 @@ impl Engine {
                     break;
                 }
             }
+            if self.outbox.progress() == before {
+                // Others are at all of these keys; the next sign of life goes on.
+                return true;
+            }
         }
         true
     }
@@ -126,6 +131,9 @@ impl Engine {
     /// Does the next step for a key. Returns false if the store is away.
     async fn replay_key(&self, store: &dyn Store, key: &str, pending: &Pending) -> bool {
         let hash = self.seed.hash(key);
+        // Who changes the key just now settles what waits for it, or is waited for.
+        let still = || self.outbox.is_waiting(key, pending.ticket);
+        let Some(_turn) = self.turns.replay(key, still) else { return true };
         // Others who write the key meanwhile see that they are not alone, and nothing fills tier 1.
         let write = Write::begin(self, hash, key);
         let told = match self.namespace.key(key) {

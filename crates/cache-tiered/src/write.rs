@@ -132,7 +132,10 @@ impl Engine {
         let over = self.known_version(hash, key);
         let queued_before = self.outbox.position();
         let write = Write::begin(self, hash, key);
+        // Held until what waits for the key is settled.
+        let turn = self.turn(key).await;
         let put = async {
+            turn.as_ref().map_err(Error::clone)?;
             stamp?;
             self.timed("put", store.put(&full, sealed, keep.total, PutIf::Always)).await
         };
@@ -192,7 +195,11 @@ impl Engine {
         let full = self.namespace.key(key)?;
         let queued_before = self.outbox.position();
         let _write = Write::begin(self, hash, key);
-        let removed = self.timed("remove", store.remove(&full, RemoveIf::Always)).await;
+        let turn = self.turn(key).await;
+        let removed = match &turn {
+            Ok(_) => self.timed("remove", store.remove(&full, RemoveIf::Always)).await,
+            Err(error) => Err(error.clone()),
+        };
         match removed {
             Ok(_) => {
                 self.outbox.settle(key, queued_before);
@@ -229,11 +236,23 @@ impl Engine {
             return Ok(());
         };
         let full = self.namespace.key(key)?;
+        let queued_before = self.outbox.position();
         let _write = Write::begin(self, hash, key);
-        self.expire_stored(&**store, &full).await.map_err(|error| {
-            let error = self.queued(error, |outbox| outbox.invalidate(key, Before::Expire));
-            error.in_operation("expire").for_key(key)
-        })
+        let turn = self.turn(key).await;
+        let expired = match &turn {
+            Ok(_) => self.expire_stored(&**store, &full).await,
+            Err(error) => Err(error.clone()),
+        };
+        match expired {
+            Ok(()) => {
+                self.outbox.settle(key, queued_before);
+                Ok(())
+            }
+            Err(error) => {
+                let error = self.queued(error, |outbox| outbox.invalidate(key, Before::Expire));
+                Err(error.in_operation("expire").for_key(key))
+            }
+        }
     }
 
     /// Writes what is stored anew as an entry that is no longer fresh, or removes it if it may not be served stale.

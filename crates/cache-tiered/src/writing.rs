@@ -9,20 +9,19 @@ use cache_core::FillToken;
 use parking_lot::Mutex;
 
 use crate::engine::Engine;
+use crate::shards::{self, Shards};
 
-const SHARDS: usize = 64;
-
-type Shard = Mutex<HashMap<Box<str>, usize>>;
+type Counts = HashMap<Box<str>, usize>;
 
 /// The number of writes under way, by key. Holds only what is under way.
 #[derive(Debug)]
 pub(crate) struct Writing {
-    shards: Box<[Shard]>,
+    shards: Box<Shards<Counts>>,
 }
 
 impl Writing {
     pub(crate) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+        Self { shards: shards::empty() }
     }
 
     /// Whether a write of the key is under way.
@@ -34,11 +33,8 @@ impl Writing {
         self.shard(hash).lock().get(key).copied().unwrap_or_default()
     }
 
-    fn shard(&self, hash: u64) -> &Shard {
-        // Which bits are cut off does not matter.
-        #[expect(clippy::cast_possible_truncation)]
-        let at = (hash as usize) % SHARDS;
-        &self.shards[at]
+    fn shard(&self, hash: u64) -> &Mutex<Counts> {
+        shards::of(&self.shards, hash)
     }
 }
 

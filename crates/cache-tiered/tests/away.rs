@@ -281,6 +281,7 @@ async fn invalidations_are_told_before_writes_are() {
     }
     assert_queued(world.here.cache.delete("a").await);
     assert_queued(world.here.cache.invalidate_tag("t").await);
+    let before = world.here.link.calls(Op::Put);
     let put = world.here.link.hold(Op::Put);
     world.here.link.reconnect();
     put.reached().await;
@@ -290,7 +291,8 @@ async fn invalidations_are_told_before_writes_are() {
         "while away they were not even tried"
     );
     assert_eq!(world.there("a").await, None);
-    assert!(world.here.link.calls(Op::Put) <= 20 + 8, "a few at a time");
+    settle().await;
+    assert!(world.here.link.calls(Op::Put) - before <= 8, "a few at a time");
     put.release();
     settle().await;
     assert_eq!((world.waiting(), world.there("w7").await), (0, Some(2)));
@@ -381,9 +383,11 @@ async fn without_a_store_from_the_start_values_keep_their_time_and_say_that_they
     assert_eq!(get(&process(&clock, &server).cache, "k").await, Some(1), "healed, and shared");
 }
 
+type Change = fn(Cache) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
 #[tokio::test]
 async fn a_change_that_is_dropped_midway_leaves_nothing_behind() {
-    let changes: [(&str, fn(Cache) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("set", |cache| Box::pin(async move { cache.set("k", &2u32, HOUR).await.unwrap() })),
         ("delete", |cache| Box::pin(async move { cache.delete("k").await.unwrap_or(()) })),
         ("expire", |cache| Box::pin(async move { cache.expire("k").await.unwrap_or(()) })),

@@ -1,7 +1,7 @@
 //! The one list of settings that a configuration can hold. Files, variables and what is written all read it.
 
 use super::value::Setting;
-use super::{CacheConfig, RedisConfig};
+use super::{BreakerConfig, CacheConfig, RedisConfig};
 
 /// Does the same thing with every field.
 pub(crate) trait Fields {
@@ -43,7 +43,19 @@ impl Table for CacheConfig {
         fields.field("wait_for_write", "true or false", &mut self.wait_for_write);
         fields.field("claims", "true or false", &mut self.claims);
         fields.field("on_store_error", "`degrade` or `fail`", &mut self.on_store_error);
+        fields.field("lease", "seconds from 0.1 to 60", &mut self.lease);
+        fields.field("disconnected_max_age", "seconds from 0 to 86400", &mut self.disconnected_max_age);
+        fields.field("replay_queue", "a whole number from 1 to 100000", &mut self.replay_queue);
+        fields.table("breaker", &mut self.breaker);
         fields.table("redis", &mut self.redis);
+    }
+}
+
+impl Table for BreakerConfig {
+    fn visit<F: Fields>(&mut self, fields: &mut F) {
+        fields.field("failures", "a whole number from 1 to 1000", &mut self.failures);
+        fields.field("window", "a whole number from 2 to 64", &mut self.window);
+        fields.field("open_for", "seconds from 0.001 to 3600", &mut self.open_for);
     }
 }
 

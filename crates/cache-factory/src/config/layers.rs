@@ -1,6 +1,6 @@
 //! Which of two configurations wins.
 
-use super::{CacheConfig, CacheType, RedisConfig};
+use super::{BreakerConfig, CacheConfig, CacheType, RedisConfig};
 
 impl CacheConfig {
     /// This, and `lower` where this says nothing. Where the cache keeps what it holds is one decision, and so is the
@@ -28,6 +28,13 @@ impl CacheConfig {
             wait_for_write: self.wait_for_write.or(lower.wait_for_write),
             claims: self.claims.or(lower.claims),
             on_store_error: self.on_store_error.or(lower.on_store_error),
+            lease: self.lease.or(lower.lease),
+            disconnected_max_age: self.disconnected_max_age.or(lower.disconnected_max_age),
+            replay_queue: self.replay_queue.or(lower.replay_queue),
+            breaker: match (self.breaker, lower.breaker) {
+                (Some(breaker), Some(lower)) => Some(breaker.over(lower)),
+                (breaker, lower) => breaker.or(lower),
+            },
             redis: match (self.redis, lower.redis) {
                 (Some(redis), Some(lower)) => Some(redis.over(lower)),
                 (redis, lower) => redis.or(lower),
@@ -51,6 +58,10 @@ impl CacheConfig {
             wait_for_write: None,
             claims: None,
             on_store_error: None,
+            lease: None,
+            disconnected_max_age: None,
+            replay_queue: None,
+            breaker: None,
             redis: None,
             ..self
         }
@@ -59,6 +70,16 @@ impl CacheConfig {
     /// This without its Redis, for another store.
     pub(crate) fn without_redis(self) -> Self {
         Self { r#type: None, redis: None, ..self }
+    }
+}
+
+impl BreakerConfig {
+    fn over(self, lower: Self) -> Self {
+        Self {
+            failures: self.failures.or(lower.failures),
+            window: self.window.or(lower.window),
+            open_for: self.open_for.or(lower.open_for),
+        }
     }
 }
 

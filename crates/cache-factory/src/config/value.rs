@@ -71,7 +71,7 @@ macro_rules! whole_numbers {
     )*};
 }
 
-whole_numbers!(u8, u64, usize);
+whole_numbers!(u8, u32, u64, usize);
 
 impl Setting for bool {
     fn read(tree: Tree) -> Result<Self, String> {
