@@ -21,6 +21,8 @@ pub(crate) struct Feed {
     listeners: RwLock<Vec<Arc<Listener>>>,
     /// Some namespace's marks have changed and are to be read.
     marks_changed: Notify,
+    /// The last sign of life, for whoever listens from now on.
+    alive: RwLock<Option<(LinkId, Moment)>>,
 }
 
 struct Listener {
@@ -44,10 +46,10 @@ impl Listener {
 }
 
 impl Feed {
-    pub(crate) fn subscribe(&self, namespace: &Namespace, sink: Weak<dyn FeedSink>) {
+    pub(crate) fn subscribe(&self, namespace: &Namespace, sink: &Weak<dyn FeedSink>) {
         let listener = Listener {
             namespace: namespace.clone(),
-            sink,
+            sink: Weak::clone(sink),
             told: AtomicU64::new(UNKNOWN),
             changed: AtomicBool::new(false),
         };
@@ -56,6 +58,11 @@ impl Feed {
         let mut listeners = self.listeners.write();
         listeners.retain(|listener| listener.sink.strong_count() > 0);
         listeners.push(Arc::new(listener));
+        drop(listeners);
+        // Not before it is listened to: what came in between would be missed.
+        if let (Some((link, sent_at)), Some(sink)) = (*self.alive.read(), sink.upgrade()) {
+            sink.alive(link, sent_at);
+        }
     }
 
     /// Whether at most one listens to this namespace. The server leaves out own changes by connection, so of two that
@@ -118,6 +125,7 @@ impl Feed {
     }
 
     pub(crate) fn alive(&self, link: LinkId, sent_at: Moment) {
+        *self.alive.write() = Some((link, sent_at));
         for sink in self.listeners.read().iter().filter_map(|listener| listener.sink.upgrade()) {
             sink.alive(link, sent_at);
         }

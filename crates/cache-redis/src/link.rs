@@ -136,6 +136,10 @@ impl Link {
         }
     }
 
+    pub(crate) fn address(&self) -> &Address {
+        &self.shared.wiring.address
+    }
+
     pub(crate) fn tracking(&self) -> bool {
         matches!(&*self.shared.state.borrow(), State::Up(conn) if conn.tracking)
     }

@@ -1,5 +1,6 @@
 //! The store: every call of the trait as commands.
 
+use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -35,12 +36,11 @@ const KEYS_AT_ONCE: usize = 1_000;
 /// [`lease`](RedisStoreBuilder::lease).
 ///
 /// Needs a tokio runtime with I/O and time enabled. Cloning is cheap; the connections are closed with the last clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RedisStore {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     main: Link,
     large: Link,
@@ -93,6 +93,13 @@ impl RedisStore {
     /// [`Configuration`](ErrorKind::Configuration) if it refuses the password, the database or a command.
     pub async fn connected(&self) -> Result<(), Error> {
         self.inner.main.conn().await.map(drop)
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = self.inner.main.address().to_string();
+        f.debug_struct("RedisStore").field("address", &address).field("link", &self.link_state()).finish()
     }
 }
 
@@ -247,7 +254,7 @@ impl Store for RedisStore {
     }
 
     fn subscribe(&self, namespace: &Namespace, sink: Weak<dyn FeedSink>) {
-        self.inner.feed.subscribe(namespace, sink);
+        self.inner.feed.subscribe(namespace, &sink);
     }
 
     fn suspect(&self, link: LinkId) {

@@ -33,6 +33,14 @@ async fn when_everything_is_flushed_every_copy_is_void() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_listens_late_hears_at_once_that_the_link_is_alive() {
+    let (store, (namespace, _)) = (client(shared()), key("late"));
+    store.connected().await.unwrap();
+    let log = FeedLog::subscribed_to(&*store, &namespace);
+    assert_eq!(log.count(|event| matches!(event, FeedEvent::Alive(..))), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn plain_commands_of_other_programs_are_told() {
     let (server, (namespace, _)) = (shared(), key("plain"));
     let store = client(server);

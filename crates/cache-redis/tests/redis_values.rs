@@ -15,7 +15,7 @@ use common::{client, key, minute, own, shared};
 const THRESHOLD: usize = 256 << 10;
 
 fn bytes(length: usize) -> Bytes {
-    (0..length).map(|i| (i % 251) as u8).collect()
+    (0..=250u8).cycle().take(length).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
