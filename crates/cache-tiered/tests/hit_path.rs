@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cache_memory::MemoryTier;
-use cache_tiered::{Cache, Error, Loaded, Namespace, SetOptions, TokioTimer};
+use cache_testkit::ReferenceServer;
+use cache_tiered::{Cache, Error, Loaded, Namespace, SetOptions, Settings, TokioTimer};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[global_allocator]
@@ -30,12 +31,16 @@ fn at_once<F: Future>(future: F) -> F::Output {
 
 fn assert_takes_no_memory<T>(what: &str, mut hit: impl FnMut() -> Result<T, Error>) {
     drop(hit().unwrap());
-    let region = Region::new(ALLOCATOR);
-    for _ in 0..HITS {
-        drop(hit().unwrap());
-    }
-    let change = region.change();
-    let counts = (change.allocations, change.reallocations, change.deallocations);
+    let mut count = || {
+        let region = Region::new(ALLOCATOR);
+        for _ in 0..HITS {
+            drop(hit().unwrap());
+        }
+        let change = region.change();
+        (change.allocations, change.reallocations, change.deallocations)
+    };
+    // The test harness has a thread of its own, which may be at work during one round; what hits take is in every round.
+    let counts = (0..20).map(|_| count()).min().unwrap();
     assert_eq!(counts, (0, 0, 0), "allocations, reallocations and deallocations of {HITS} hits: {what}");
 }
 
@@ -60,6 +65,20 @@ fn a_hit_allocates_nothing_and_its_future_is_small() {
                 .inspect(|hit| assert_eq!(**hit, value))
         });
     }
+
+    // In front of a store, whose link has just shown that it lives.
+    let timer = Arc::new(TokioTimer::new());
+    let server = ReferenceServer::new(timer.clone());
+    let tier = Arc::new(MemoryTier::new(1000, 1 << 20, timer.clone()).unwrap());
+    let mut settings = Settings::default();
+    settings.lease = Duration::from_secs(60);
+    let shared = Cache::builder(Namespace::new("hit").unwrap()).settings(settings);
+    let shared = shared.local(tier).timer(timer).store(Arc::new(server.connect())).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(shared.set("plain", &value, HOUR)).unwrap();
+    assert_takes_no_memory("get in front of a store", || {
+        at_once(shared.get::<String>("plain")).inspect(|hit| assert_eq!(hit.as_deref(), Some(&value)))
+    });
 
     // An invalidation of another tag is looked at once and then vouched for.
     at_once(cache.invalidate_tag("other")).unwrap();
