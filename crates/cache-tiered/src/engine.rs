@@ -348,9 +348,10 @@ impl FeedSink for Engine {
     }
 
     fn mark(&self, mark: &Mark, at: Stamp) {
-        // A late mark names entries that may have been vouched for; looking for them here would take too long.
-        if self.marks.learn(mark, at) != Learned::InOrder || *mark == Mark::Clear {
-            self.void_all();
+        match (self.marks.learn(mark, at), mark) {
+            (Learned::Known, _) | (Learned::InOrder, Mark::Tag(_)) => {}
+            // A late mark names entries that may have been vouched for; looking for them here would take too long.
+            (Learned::InOrder | Learned::Late | Learned::OtherIncarnation, _) => self.void_all(),
         }
     }
 

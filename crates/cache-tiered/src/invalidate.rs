@@ -64,7 +64,7 @@ impl Engine {
         match (self.marks.learn(mark, at), mark) {
             (Learned::OtherIncarnation, _) | (_, Mark::Clear) => self.void_all(),
             (Learned::Late, Mark::Tag(tag)) => self.remove_tagged(tag),
-            (Learned::InOrder, Mark::Tag(_)) => {}
+            (Learned::InOrder | Learned::Known, Mark::Tag(_)) => {}
         }
         unheard.heard = true;
         Ok(())

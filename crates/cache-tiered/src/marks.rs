@@ -27,6 +27,8 @@ pub(crate) enum Soundness {
 /// What a mark meant for what was known before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Learned {
+    /// It was known: a store may tell a mark twice, and this process its own.
+    Known,
     /// It is the newest.
     InOrder,
     /// A newer one was known already, and entries may have been vouched for without this one.
@@ -104,9 +106,14 @@ impl MarkTable {
     pub(crate) fn learn(&self, mark: &Mark, at: Stamp) -> Learned {
         let mut table = self.table.write();
         let same = self.enter(&mut table, at);
+        let known = match mark {
+            Mark::Clear => table.clear >= at.seq,
+            Mark::Tag(tag) => table.tags.get(tag).is_some_and(|&seq| seq >= at.seq),
+        };
         self.note(&mut table, mark, at.seq);
         let newest = self.newest.fetch_max(at.seq, Ordering::AcqRel);
         match same {
+            true if known && at.seq <= newest => Learned::Known,
             true if at.seq > newest => Learned::InOrder,
             true => Learned::Late,
             false => Learned::OtherIncarnation,
@@ -260,6 +267,9 @@ mod tests {
         assert_eq!(marks.judge(stamp, Some(&tags(&["b"]))), Soundness::Unknown);
         marks.learn(&Mark::tag("c").unwrap(), Stamp { nonce: 5, seq: 10 });
         assert_eq!(marks.judge(stamp, Some(&tags(&["b", "c"]))), Soundness::Void, "whatever else is unknown");
+        let again = marks.learn(&Mark::tag("c").unwrap(), Stamp { nonce: 5, seq: 10 });
+        assert_eq!(again, Learned::Known, "a mark may be told twice");
+        assert_eq!(marks.learn(&Mark::tag("d").unwrap(), Stamp { nonce: 5, seq: 8 }), Learned::Late);
         assert_eq!(marks.judge(Stamp { nonce: 6, seq: 99 }, None), Soundness::Void, "another incarnation");
         let lost = marks.learn(&Mark::Clear, Stamp { nonce: 6, seq: 1 });
         assert_eq!(lost, Learned::OtherIncarnation, "the marks were lost and made anew");
