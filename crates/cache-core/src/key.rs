@@ -114,7 +114,7 @@ impl Namespace {
         let mut full = String::with_capacity(self.prefix.len() + user.len());
         full.push_str(&self.prefix);
         full.push_str(user);
-        Ok(Key { full: full.into(), user_at: self.prefix.len() })
+        Ok(Key { full: full.into_boxed_str(), user_at: self.prefix.len() })
     }
 
     /// The user's part of a full key, if it is one of this namespace.
@@ -143,7 +143,7 @@ impl fmt::Debug for Namespace {
 /// Two different pairs of namespace and user key never make the same `Key`. Made by [`Namespace::key`].
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    full: Arc<str>,
+    full: Box<str>,
     user_at: usize,
 }
 

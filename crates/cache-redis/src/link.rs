@@ -36,7 +36,7 @@ pub(crate) struct Wiring {
 pub(crate) enum State {
     /// The first attempt is under way, or not begun.
     Connecting,
-    Up(Conn),
+    Up(Arc<Conn>),
     Down(Error),
 }
 
@@ -86,15 +86,15 @@ impl Link {
     ///
     /// # Errors
     /// Why there is none.
-    pub(crate) async fn conn(&self) -> Result<Conn, Error> {
+    pub(crate) async fn conn(&self) -> Result<Arc<Conn>, Error> {
         self.start()?;
         let mut state = match &*self.shared.state.borrow() {
-            State::Up(conn) => return Ok(conn.clone()),
+            State::Up(conn) => return Ok(Arc::clone(conn)),
             State::Down(error) => return Err(error.clone()),
             State::Connecting => self.shared.state.subscribe(),
         };
         match state.wait_for(|state| !matches!(state, State::Connecting)).await.as_deref() {
-            Ok(State::Up(conn)) => Ok(conn.clone()),
+            Ok(State::Up(conn)) => Ok(Arc::clone(conn)),
             Ok(State::Down(error)) => Err(error.clone()),
             Ok(State::Connecting) | Err(_) => Err(not_supervised()),
         }

@@ -104,13 +104,13 @@ impl fmt::Debug for RedisStore {
 }
 
 impl Inner {
-    async fn conn(&self) -> Result<Conn, Error> {
+    async fn conn(&self) -> Result<Arc<Conn>, Error> {
         self.main.conn().await
     }
 
     /// The connection for a value of this length, given the main one.
-    async fn conn_for(&self, main: &Conn, length: usize) -> Result<Conn, Error> {
-        if length > self.large_value { self.large.conn().await } else { Ok(main.clone()) }
+    async fn conn_for(&self, main: &Arc<Conn>, length: usize) -> Result<Arc<Conn>, Error> {
+        if length > self.large_value { self.large.conn().await } else { Ok(Arc::clone(main)) }
     }
 
     fn is_tracked(&self, conn: &Conn, key: &Key) -> bool {

@@ -1,5 +1,6 @@
 //! Keeps a link up: connects, asks whether the server is there, gives up what does not answer, and connects again.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, LinkId, random_u64};
@@ -59,7 +60,8 @@ async fn use_up(shared: &Shared, connected: Connected) -> Fault {
     }
     shared.answered(sent_at);
     tracing::info!(purpose = shared.wiring.purpose, address = %shared.wiring.address, "connected");
-    shared.state.send_replace(State::Up(conn.clone()));
+    let conn = Arc::new(conn);
+    shared.state.send_replace(State::Up(Arc::clone(&conn)));
     let answered = Mutex::new(Instant::now());
     tokio::select! {
         fault = ask_on(shared, &conn, &answered) => fault,
