@@ -215,6 +215,10 @@ impl Engine {
 
     /// The position that a load which starts now gets.
     pub(crate) async fn stamp(&self) -> Result<Stamp, Error> {
+        self.stamp_by(self.store_deadline()).await
+    }
+
+    pub(crate) async fn stamp_by(&self, deadline: Moment) -> Result<Stamp, Error> {
         let Some(store) = self.store.as_ref().filter(|_| self.has_marks()) else {
             return Ok(self.marks.stamp().unwrap_or_default());
         };
@@ -223,7 +227,7 @@ impl Engine {
             return Ok(stamp);
         }
         let asked = [Mark::Clear];
-        let marks = self.timed("read_marks", store.read_marks(&self.namespace, &asked)).await?;
+        let marks = self.timed_by(deadline, "read_marks", store.read_marks(&self.namespace, &asked)).await?;
         self.learn_all(marks.now, &asked, &marks.seqs);
         Ok(marks.now)
     }
@@ -234,15 +238,29 @@ impl Engine {
         }
     }
 
-    /// Runs a call of the store within its time bound, unless the breaker is open, and counts its failure. Every call of
-    /// the store goes through here.
+    /// When a call that begins now and asks the store once or several times is to be done with that.
+    pub(crate) fn store_deadline(&self) -> Moment {
+        self.timer.now() + self.settings.store_timeout
+    }
+
+    /// Runs a call of the store within the time that a call may take.
     pub(crate) async fn timed<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let now = self.timer.now();
-        let Some(permit) = self.breaker.ask(now) else {
+        self.timed_by(self.store_deadline(), operation, call).await
+    }
+
+    /// Runs a call of the store until a deadline, unless the breaker is open, and counts its failure. Every call of the
+    /// store goes through here.
+    pub(crate) async fn timed_by<T>(
+        &self,
+        deadline: Moment,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Some(permit) = self.breaker.ask(self.timer.now()) else {
             let message = "the store is not asked because it kept failing (the breaker is open)";
             return Err(
                 self.store_failed(Error::new(ErrorKind::Unavailable, message).in_operation(operation))
@@ -252,7 +270,7 @@ impl Engine {
         let result = tokio::select! {
             biased;
             result = call => result,
-            () = self.timer.sleep_until(now + bound) => Err(Error::new(
+            () = self.timer.sleep_until(deadline) => Err(Error::new(
                 ErrorKind::Timeout,
                 format!("the store did not answer within {bound:?}"),
             )),
@@ -269,12 +287,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] if that takes longer than the store may.
-    pub(crate) async fn turn<'a>(&'a self, key: &'a str) -> Result<Changing<'a>, Error> {
+    pub(crate) async fn turn<'a>(&'a self, key: &'a str, deadline: Moment) -> Result<Changing<'a>, Error> {
         let bound = self.settings.store_timeout;
         tokio::select! {
             biased;
             turn = self.turns.change(key) => Ok(turn),
-            () = self.timer.sleep_until(self.timer.now() + bound) => Err(Error::new(
+            () = self.timer.sleep_until(deadline) => Err(Error::new(
                 ErrorKind::Timeout,
                 format!("the store did not take an earlier change of the key within {bound:?}"),
             )),

@@ -140,7 +140,7 @@ impl Engine {
             Err(error) => Err(error),
             Ok(full) => match (pending.before, &pending.write) {
                 (Some(Before::Remove), _) => self.replay_remove(store, &full).await,
-                (Some(Before::Expire), _) => self.expire_stored(store, &full).await,
+                (Some(Before::Expire), _) => self.expire_stored(store, &full, self.store_deadline()).await,
                 (None, Some(value)) => match self.replay_write(store, &full, value).await {
                     Ok(Some((entry, tracked))) => {
                         self.outbox.told(key, pending.ticket);
