@@ -1,7 +1,7 @@
 //! Tells the store what it missed, when it is back.
 //!
 //! Marks first, then removals, then writes. Each step can be done again without harm, and a line leaves the
-//! [`Outbox`](crate::outbox::Outbox) only when its step is done: what is dropped or fails midway is done again later.
+//! [`Outbox`] only when its step is done: what is dropped or fails midway is done again later.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
