@@ -1,6 +1,5 @@
 //! The engine behind every clone of one `Cache`: the two tiers, the flights, the marks, and what the feed reports.
 
-use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,7 +22,7 @@ use crate::outbox::Outbox;
 use crate::receipt::Coherence;
 use crate::replay::Replay;
 use crate::settings::Settings;
-use crate::turn::{Changing, Turns};
+use crate::turn::Turns;
 use crate::writing::Writing;
 
 #[derive(Debug)]
@@ -215,6 +214,10 @@ impl Engine {
 
     /// The position that a load which starts now gets.
     pub(crate) async fn stamp(&self) -> Result<Stamp, Error> {
+        self.stamp_by(self.store_deadline()).await
+    }
+
+    pub(crate) async fn stamp_by(&self, deadline: Moment) -> Result<Stamp, Error> {
         let Some(store) = self.store.as_ref().filter(|_| self.has_marks()) else {
             return Ok(self.marks.stamp().unwrap_or_default());
         };
@@ -223,7 +226,7 @@ impl Engine {
             return Ok(stamp);
         }
         let asked = [Mark::Clear];
-        let marks = self.timed("read_marks", store.read_marks(&self.namespace, &asked)).await?;
+        let marks = self.timed_by(deadline, "read_marks", store.read_marks(&self.namespace, &asked)).await?;
         self.learn_all(marks.now, &asked, &marks.seqs);
         Ok(marks.now)
     }
@@ -232,60 +235,6 @@ impl Engine {
         if !self.marks.learn_all(now, marks, seqs) {
             self.void_all();
         }
-    }
-
-    /// Runs a call of the store within its time bound, unless the breaker is open, and counts its failure. Every call of
-    /// the store goes through here.
-    pub(crate) async fn timed<T>(
-        &self,
-        operation: &'static str,
-        call: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let now = self.timer.now();
-        let Some(permit) = self.breaker.ask(now) else {
-            let message = "the store is not asked because it kept failing (the breaker is open)";
-            return Err(
-                self.store_failed(Error::new(ErrorKind::Unavailable, message).in_operation(operation))
-            );
-        };
-        let bound = self.settings.store_timeout;
-        let result = tokio::select! {
-            biased;
-            result = call => result,
-            () = self.timer.sleep_until(now + bound) => Err(Error::new(
-                ErrorKind::Timeout,
-                format!("the store did not answer within {bound:?}"),
-            )),
-        };
-        permit.end(&result, self.timer.now());
-        if result.is_ok() {
-            self.lease.answered();
-            self.replay_missed(false);
-        }
-        result.map_err(|error| self.store_failed(error.in_operation(operation)))
-    }
-
-    /// A caller's turn to change a key in the store: at once, unless it is just being told what was done to the key before.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Timeout`] if that takes longer than the store may.
-    pub(crate) async fn turn<'a>(&'a self, key: &'a str) -> Result<Changing<'a>, Error> {
-        let bound = self.settings.store_timeout;
-        tokio::select! {
-            biased;
-            turn = self.turns.change(key) => Ok(turn),
-            () = self.timer.sleep_until(self.timer.now() + bound) => Err(Error::new(
-                ErrorKind::Timeout,
-                format!("the store did not take an earlier change of the key within {bound:?}"),
-            )),
-        }
-    }
-
-    /// Counts and reports a failed call of the store.
-    pub(crate) fn store_failed(&self, error: Error) -> Error {
-        self.counters.store_errors.one();
-        self.tell(|| Event::Degraded { operation: error.operation().unwrap_or("store"), error: &error });
-        error
     }
 
     pub(crate) fn tell<'a>(&self, event: impl FnOnce() -> Event<'a>) {

@@ -211,6 +211,7 @@ impl Engine {
         asked: Question,
     ) -> Found {
         let Question { token, sent_at, hidden } = asked;
+        let deadline = sent_at + self.settings.store_timeout;
         let Read { found: Some(stored), link, tracked } = read else {
             return Found::nothing(Status::Absent, Seen::Nothing);
         };
@@ -221,7 +222,7 @@ impl Engine {
                 if error.action() == Action::SuspectLink {
                     store.suspect(link);
                 }
-                return self.refuse(store, key, &stored, &error).await;
+                return self.refuse(store, key, &stored, &error, deadline).await;
             }
         };
         // Before the marks are looked at: a mark that waited is known by the time that it waits no more.
@@ -229,7 +230,7 @@ impl Engine {
         if let Some(status) = hidden.or_else(|| self.outbox.hides(key.user(), header.tags.as_deref())) {
             return Found::nothing(status, Seen::Useless(header.version));
         }
-        match self.judge_stored(store, header.stamp, header.tags.as_deref()).await {
+        match self.judge_stored(store, header.stamp, header.tags.as_deref(), deadline).await {
             Ok(true) => {}
             Ok(false) => return Found::nothing(Status::Invalidated, Seen::Useless(header.version)),
             Err(error) => return Found::failed(error),
@@ -268,6 +269,7 @@ impl Engine {
         store: &dyn Store,
         stamp: Stamp,
         tags: Option<&[Box<str>]>,
+        deadline: Moment,
     ) -> Result<bool, Error> {
         if !self.has_marks() {
             return Ok(true);
@@ -280,13 +282,20 @@ impl Engine {
         }
         let mut asked = vec![Mark::Clear];
         asked.extend(tags.unwrap_or_default().iter().cloned().map(Mark::Tag));
-        let marks = self.timed("read_marks", store.read_marks(&self.namespace, &asked)).await?;
+        let marks = self.timed_by(deadline, "read_marks", store.read_marks(&self.namespace, &asked)).await?;
         self.learn_all(marks.now, &asked, &marks.seqs);
         Ok(marks.now.nonce == stamp.nonce && marks.seqs.iter().all(|&mark| mark <= stamp.seq))
     }
 
     /// Passes over stored bytes that cannot be used, and does what their fault asks for.
-    async fn refuse(&self, store: &dyn Store, key: &Key, stored: &Stored, error: &OpenError) -> Found {
+    async fn refuse(
+        &self,
+        store: &dyn Store,
+        key: &Key,
+        stored: &Stored,
+        error: &OpenError,
+        deadline: Moment,
+    ) -> Found {
         let counters = &self.counters;
         let count = match error {
             OpenError::Future(_) => &counters.refused_future,
@@ -301,7 +310,7 @@ impl Engine {
             Action::RemoveIfSame => {
                 let same = RemoveIf::Bytes(stored.bytes.clone());
                 // If this fails the damaged bytes stay until the next read; there is nothing else to do about them.
-                self.timed("remove", store.remove(key, same)).await.ok();
+                self.timed_by(deadline, "remove", store.remove(key, same)).await.ok();
                 Seen::Nothing
             }
             Action::SuspectLink => Seen::Nothing,

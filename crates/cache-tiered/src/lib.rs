@@ -12,6 +12,7 @@ mod decide;
 mod engine;
 mod find;
 mod flight;
+mod gate;
 mod health;
 mod invalidate;
 mod lease;

@@ -18,6 +18,7 @@ use crate::flight::Lead;
 use crate::loader::{ErasedLoader, LoadScope, Loaded, Said};
 use crate::marks::Soundness;
 use crate::reentry::Frame;
+use crate::replay::is_away;
 use crate::write;
 
 /// What comes of a load, shared by all who wait for it.
@@ -246,8 +247,11 @@ impl Engine {
                 true
             }
             Ok(_) => false,
-            Err(_) => {
-                let kept = self.keep_meanwhile(load, entry);
+            Err(error) => {
+                let kept = is_away(&error) && self.keep_meanwhile(load, entry);
+                if !is_away(&error) {
+                    self.counters.not_kept.one();
+                }
                 // If the write takes effect after all, it is no longer conditional on anything that is there.
                 self.release(&load.key, &load.permit).await;
                 kept

@@ -1,7 +1,7 @@
 //! Tells the store what it missed, when it is back.
 //!
 //! Marks first, then removals, then writes. Each step can be done again without harm, and a line leaves the
-//! [`Outbox`](crate::outbox::Outbox) only when its step is done: what is dropped or fails midway is done again later.
+//! [`Outbox`] only when its step is done: what is dropped or fails midway is done again later.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -140,7 +140,7 @@ impl Engine {
             Err(error) => Err(error),
             Ok(full) => match (pending.before, &pending.write) {
                 (Some(Before::Remove), _) => self.replay_remove(store, &full).await,
-                (Some(Before::Expire), _) => self.expire_stored(store, &full).await,
+                (Some(Before::Expire), _) => self.expire_stored(store, &full, self.store_deadline()).await,
                 (None, Some(value)) => match self.replay_write(store, &full, value).await {
                     Ok(Some((entry, tracked))) => {
                         self.outbox.told(key, pending.ticket);

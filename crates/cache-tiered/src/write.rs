@@ -37,7 +37,8 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::Validation`] for a bad key or options (nothing is stored), [`ErrorKind::TooLarge`] and
     /// [`ErrorKind::Codec`] for a value that cannot be kept, [`ErrorKind::Unsupported`] for tags on a store without
-    /// marks, [`ErrorKind::Closed`]. A failing store is an error only with [`OnStoreError::Fail`] (or if not
+    /// marks, [`ErrorKind::Closed`]. What the store refuses for what it is (too large for it, not allowed) is the store's
+    /// error, and what was there before stays there. A failing store is an error only with [`OnStoreError::Fail`] (or if not
     /// even a clear could be queued); else the value is served by this process, and written to the store when it is back.
     pub async fn set<T: Serialize + Sync + ?Sized>(
         &self,
@@ -99,7 +100,8 @@ impl Engine {
         self.negative.clear(key);
         let bytes = encoded.bytes.len();
         let known = self.marks.known();
-        let stamp = self.stamp().await;
+        let deadline = self.store_deadline();
+        let stamp = self.stamp_by(deadline).await;
         let mut entry = LocalEntry {
             weight: Self::weight(key, bytes),
             meta: Meta {
@@ -133,11 +135,11 @@ impl Engine {
         let queued_before = self.outbox.position();
         let write = Write::begin(self, hash, key);
         // Held until what waits for the key is settled.
-        let turn = self.turn(key).await;
+        let turn = self.turn(key, deadline).await;
         let put = async {
             turn.as_ref().map_err(Error::clone)?;
             stamp?;
-            self.timed("put", store.put(&full, sealed, keep.total, PutIf::Always)).await
+            self.timed_by(deadline, "put", store.put(&full, sealed, keep.total, PutIf::Always)).await
         };
         let result = match put.await {
             Ok(written) => {
@@ -148,23 +150,19 @@ impl Engine {
             Err(error) if self.settings.on_store_error == OnStoreError::Fail => {
                 Err(error.in_operation("set").for_key(key))
             }
-            Err(error) => {
+            Err(error) if is_away(&error) => {
                 stay_local(&mut entry.meta, began, known.seq, self.local_only_for());
                 self.local.insert(hash, key, entry.clone(), Fill::Write);
                 // Queued after it is served: what ends the queueing also ends the serving.
-                let queued = if is_away(&error) {
-                    self.outbox.write(key, LocalWrite { entry, encoded, keep, known, over })
-                } else {
-                    // The store will not take it. What it has is older, and must not come back.
-                    self.outbox.invalidate(key, Before::Remove)
-                };
-                if queued {
+                if self.outbox.write(key, LocalWrite { entry, encoded, keep, known, over }) {
                     write.kept();
                     Ok(())
                 } else {
                     Err(error.in_operation("set").for_key(key))
                 }
             }
+            // The store will never take it.
+            Err(error) => Err(error.in_operation("set").for_key(key)),
         };
         self.tell(|| Event::Write { key, bytes, stored: Some(stored), took: self.timer.now().since(began) });
         result
@@ -195,9 +193,10 @@ impl Engine {
         let full = self.namespace.key(key)?;
         let queued_before = self.outbox.position();
         let _write = Write::begin(self, hash, key);
-        let turn = self.turn(key).await;
+        let deadline = self.store_deadline();
+        let turn = self.turn(key, deadline).await;
         let removed = match &turn {
-            Ok(_) => self.timed("remove", store.remove(&full, RemoveIf::Always)).await,
+            Ok(_) => self.timed_by(deadline, "remove", store.remove(&full, RemoveIf::Always)).await,
             Err(error) => Err(error.clone()),
         };
         match removed {
@@ -238,9 +237,10 @@ impl Engine {
         let full = self.namespace.key(key)?;
         let queued_before = self.outbox.position();
         let _write = Write::begin(self, hash, key);
-        let turn = self.turn(key).await;
+        let deadline = self.store_deadline();
+        let turn = self.turn(key, deadline).await;
         let expired = match &turn {
-            Ok(_) => self.expire_stored(&**store, &full).await,
+            Ok(_) => self.expire_stored(&**store, &full, deadline).await,
             Err(error) => Err(error.clone()),
         };
         match expired {
@@ -256,15 +256,22 @@ impl Engine {
     }
 
     /// Writes what is stored anew as an entry that is no longer fresh, or removes it if it may not be served stale.
-    pub(crate) async fn expire_stored(&self, store: &dyn Store, key: &Key) -> Result<(), Error> {
+    pub(crate) async fn expire_stored(
+        &self,
+        store: &dyn Store,
+        key: &Key,
+        deadline: Moment,
+    ) -> Result<(), Error> {
         loop {
             let sent_at = self.timer.now();
-            let Some(stored) = self.timed("get", store.get(key)).await?.found else { return Ok(()) };
+            let Some(stored) = self.timed_by(deadline, "get", store.get(key)).await?.found else {
+                return Ok(());
+            };
             let (mut header, payload) = match cache_codec::open(&stored.bytes, key, &self.settings.limits) {
                 Ok(Opened::Value(header, payload)) => (header, payload),
                 Ok(Opened::Lease(lease)) => {
                     // A load is under way; without its lease what it brings is not kept.
-                    if self.timed("remove", store.remove(key, RemoveIf::Version(lease))).await? {
+                    if self.timed_by(deadline, "remove", store.remove(key, RemoveIf::Version(lease))).await? {
                         return Ok(());
                     }
                     continue;
@@ -282,10 +289,14 @@ impl Engine {
             header.version = self.versions.value();
             let end = span.dead_at.min(sent_at + header.total.saturating_sub(header.fresh));
             let done = match Ttl::new(end.since(sent_at)) {
-                Err(_) => self.timed("remove", store.remove(key, RemoveIf::Version(old))).await?,
+                Err(_) => {
+                    self.timed_by(deadline, "remove", store.remove(key, RemoveIf::Version(old))).await?
+                }
                 Ok(left) => {
                     let sealed = cache_codec::seal(&header, key, &payload.bytes, &self.settings.compression)?;
-                    self.timed("put", store.put(key, sealed, left, PutIf::Version(old))).await?.stored
+                    self.timed_by(deadline, "put", store.put(key, sealed, left, PutIf::Version(old)))
+                        .await?
+                        .stored
                 }
             };
             if done {

@@ -300,26 +300,29 @@ async fn invalidations_are_told_before_writes_are() {
 
 #[tokio::test]
 async fn a_replay_that_is_cut_short_goes_on_later_and_loses_nothing() {
-    let world = World::new();
-    for i in 0..30 {
-        world.set(&format!("k{i}"), 1).await;
-    }
-    world.here.link.disconnect();
-    for i in 0..30 {
-        assert_queued(world.here.cache.delete(format!("k{i}")).await);
-    }
-    let gate = world.here.link.hold_reply(Op::Remove);
-    world.here.link.reconnect();
-    gate.reached().await;
-    world.here.link.disconnect();
-    settle().await;
-    assert!((1..=30).contains(&world.waiting()), "{}", world.waiting());
-    for i in 0..30 {
-        assert_eq!(world.here(&format!("k{i}")).await, None);
-    }
-    world.back().await;
-    for i in 0..30 {
-        assert_eq!(world.there(&format!("k{i}")).await, None);
+    for done in [false, true] {
+        let world = World::new();
+        for i in 0..30 {
+            world.set(&format!("k{i}"), 1).await;
+        }
+        world.here.link.disconnect();
+        for i in 0..30 {
+            assert_queued(world.here.cache.delete(format!("k{i}")).await);
+        }
+        let gate =
+            if done { world.here.link.hold_reply(Op::Remove) } else { world.here.link.hold(Op::Remove) };
+        world.here.link.reconnect();
+        gate.reached().await;
+        world.here.link.disconnect();
+        settle().await;
+        assert!((1..=30).contains(&world.waiting()), "{}", world.waiting());
+        for i in 0..30 {
+            assert_eq!(world.here(&format!("k{i}")).await, None);
+        }
+        world.back().await;
+        for i in 0..30 {
+            assert_eq!(world.there(&format!("k{i}")).await, None);
+        }
     }
 }
 

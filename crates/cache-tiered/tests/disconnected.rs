@@ -177,6 +177,39 @@ async fn after_five_time_outs_the_store_costs_nothing_until_a_heartbeat_and_a_pr
 }
 
 #[tokio::test]
+async fn all_that_a_call_asks_the_store_shares_one_time_bound() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    process(&clock, &server).cache.set("k", &1u32, SetOptions::ttl(MINUTE).tag("t")).await.unwrap();
+    type Call = fn(Cache) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+    let calls: [(&str, Op, Op, Call); 3] = [
+        ("get", Op::Get, Op::ReadMarks, |cache| {
+            Box::pin(async move { assert_eq!(cache.get::<u32>("k").await.unwrap(), None) })
+        }),
+        ("set", Op::ReadMarks, Op::Put, |cache| {
+            Box::pin(async move { cache.set("n", &1u32, MINUTE).await.unwrap() })
+        }),
+        ("expire", Op::Get, Op::Remove, |cache| {
+            Box::pin(async move { assert!(cache.expire("k").await.unwrap_err().is_queued()) })
+        }),
+    ];
+    for (name, slow, hung, call) in calls {
+        let Process { cache, link, .. } = process(&clock, &server);
+        let bound = cache.settings().store_timeout;
+        let (slow, hung) = (link.hold(slow), link.hold(hung));
+        let call = tokio::spawn(call(cache.clone()));
+        slow.reached().await;
+        clock.advance(bound * 4 / 5);
+        slow.release();
+        hung.reached().await;
+        clock.advance(bound / 5);
+        settle().await;
+        assert!(call.is_finished(), "{name} is bounded as a whole");
+        call.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_first_calls_are_covered_as_all_others_are() {
     let clock = FakeClock::new();
     let server = ReferenceServer::new(clock.clone());
