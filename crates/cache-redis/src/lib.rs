@@ -3,6 +3,7 @@
 mod address;
 mod backoff;
 mod builder;
+mod client;
 mod conn;
 mod connect;
 mod fault;

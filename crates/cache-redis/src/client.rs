@@ -1,0 +1,181 @@
+//! What the calls of the store have in common: which connection they take, and how they read what it brings.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache_core::{Claim, Error, Key, PutIf, Read, Stored, Ttl, Version, VersionSource};
+use futures_util::future::join_all;
+use redis::{Pipeline, Value};
+
+use crate::address::Address;
+use crate::builder::RedisStoreBuilder;
+use crate::conn::Conn;
+use crate::fault::Fault;
+use crate::feed::Feed;
+use crate::link::{Link, Wiring};
+use crate::reply::{self, Left};
+use crate::scripts::Scripts;
+use crate::store::RedisStore;
+use crate::value::{self, Look};
+
+/// Both links to the server, and what is sent over them.
+pub(crate) struct Client {
+    pub(crate) main: Link,
+    pub(crate) large: Link,
+    pub(crate) feed: Arc<Feed>,
+    pub(crate) scripts: Scripts,
+    pub(crate) large_value: usize,
+    /// The first bytes of every lease.
+    pub(crate) lease_magic: [u8; 4],
+}
+
+/// What came of a claim.
+pub(crate) enum Claimed {
+    Answer(Claim),
+    /// A value that is too large for the connection that was asked.
+    Large,
+}
+
+impl Client {
+    pub(crate) fn new(address: &Address, builder: &RedisStoreBuilder) -> Self {
+        let feed = Arc::new(Feed::default());
+        let wiring = |purpose, patience, feed| Wiring {
+            address: address.clone(),
+            clock: Arc::clone(&builder.clock),
+            connect_timeout: builder.connect_timeout,
+            heartbeat: builder.heartbeat,
+            patience,
+            feed,
+            purpose,
+        };
+        let [a, b, c, d, ..] = *VersionSource::new().lease().as_bytes();
+        Self {
+            main: Link::new(wiring("cache", builder.lease, Some(Arc::clone(&feed)))),
+            // Its answers wait behind large values.
+            large: Link::new(wiring("large values", builder.lease * 5, None)),
+            feed,
+            scripts: Scripts::new(),
+            large_value: builder.large_value,
+            lease_magic: [a, b, c, d],
+        }
+    }
+    pub(crate) async fn conn(&self) -> Result<Arc<Conn>, Error> {
+        self.main.conn().await
+    }
+
+    /// The connection for a value of this length, given the main one.
+    pub(crate) async fn conn_for(&self, main: &Arc<Conn>, length: usize) -> Result<Arc<Conn>, Error> {
+        if length > self.large_value { self.large.conn().await } else { Ok(Arc::clone(main)) }
+    }
+
+    pub(crate) fn is_tracked(&self, conn: &Conn, key: &Key) -> bool {
+        conn.tracking && self.feed.is_sole(key.prefix())
+    }
+
+    pub(crate) fn read(&self, conn: &Conn, key: &Key, found: Option<Stored>) -> Read {
+        Read { found, link: conn.link, tracked: self.is_tracked(conn, key) }
+    }
+
+    /// What is stored, after a first look at it over the tracked connection.
+    pub(crate) async fn follow(&self, conn: &Conn, key: &Key, look: Look) -> Result<Option<Stored>, Error> {
+        match look {
+            Look::Nothing => Ok(None),
+            Look::Whole(stored) => Ok(Some(stored)),
+            Look::Unclear => value::look_again(conn, key).await.map_err(|fault| conn.error(fault)),
+            // The first look has registered the key, so a change since then is told.
+            Look::Longer => self.fetch_large(key).await,
+        }
+    }
+
+    pub(crate) async fn fetch_large(&self, key: &Key) -> Result<Option<Stored>, Error> {
+        let (large, most) = (self.large.conn().await?, RedisStore::MAX_VALUE);
+        let look = async {
+            let mut pipeline = Pipeline::with_capacity(2);
+            value::ask(&mut pipeline, key, most);
+            match value::take(&mut large.many(&pipeline).await?.into_iter(), most)? {
+                Look::Unclear => {
+                    value::look_again(&large, key).await.map(|found| found.map_or(Look::Nothing, Look::Whole))
+                }
+                look => Ok(look),
+            }
+        };
+        match look.await.map_err(|fault| large.error(fault))? {
+            Look::Whole(stored) => Ok(Some(stored)),
+            Look::Longer => Err(value::too_large(key, most)),
+            Look::Nothing | Look::Unclear => Ok(None),
+        }
+    }
+
+    pub(crate) async fn get_chunk(&self, keys: &[Key]) -> Result<Vec<Result<Read, Error>>, Error> {
+        let conn = self.conn().await?;
+        let mut pipeline = Pipeline::with_capacity(2 * keys.len());
+        for key in keys {
+            value::ask(&mut pipeline, key, self.large_value);
+        }
+        let mut replies = conn.many(&pipeline).await.map_err(|fault| conn.error(fault))?.into_iter();
+        let looks: Vec<_> =
+            keys.iter().map(|key| (key, value::take(&mut replies, self.large_value))).collect();
+        let reads = looks.into_iter().map(|(key, look)| async {
+            let look = look.map_err(|fault| conn.error(fault))?;
+            Ok(self.read(&conn, key, self.follow(&conn, key, look).await?))
+        });
+        Ok(join_all(reads).await)
+    }
+
+    pub(crate) async fn put(
+        &self,
+        conn: &Conn,
+        key: &Key,
+        bytes: &[u8],
+        ttl: Ttl,
+        condition: PutIf,
+    ) -> Result<bool, Fault> {
+        let (absent, over) = match condition {
+            PutIf::Version(over) => (false, Some(over)),
+            PutIf::Absent => (true, None),
+            PutIf::Always => (false, None),
+        };
+        if let Some(over) = over {
+            let mut call = self.scripts.put_over.key(key.as_bytes());
+            call.arg(bytes).arg(ttl.as_millis()).arg(&over.as_bytes()[..]);
+            return Ok(reply::int(Some(conn.script(&call).await?))? == 1);
+        }
+        let mut pipeline = Pipeline::with_capacity(2);
+        pipeline.cmd("SET").arg(key.as_bytes()).arg(bytes).arg("PX").arg(ttl.as_millis());
+        if absent {
+            pipeline.arg("NX");
+        }
+        // A read in the same step: the next change by somebody else is told, this one is not.
+        pipeline.cmd("PTTL").arg(key.as_bytes());
+        let mut replies = conn.atomic(&mut pipeline).await?.into_iter();
+        reply::stored(replies.next())
+    }
+
+    pub(crate) fn claimed(
+        &self,
+        conn: &Conn,
+        key: &Key,
+        lease: &Bytes,
+        ttl: Ttl,
+        reply: Value,
+    ) -> Result<Claimed, Fault> {
+        match reply::checked(reply)? {
+            Value::Okay => {
+                Version::of(lease).map(|token| Claimed::Answer(Claim::Granted(token))).ok_or_else(reply::odd)
+            }
+            Value::Array(items) => {
+                let mut items = items.into_iter();
+                let left = Left::of(items.next())?;
+                let Some(bytes) = items.next() else { return Ok(Claimed::Large) };
+                let bytes = reply::bytes(Some(bytes))?.ok_or_else(reply::odd)?;
+                let stored = Stored { bytes: bytes.into(), remaining: left.remaining() };
+                Ok(Claimed::Answer(Claim::Hit(self.read(conn, key, Some(stored)))))
+            }
+            held => {
+                // A lease that does not end was not made here; it counts as one that was just made.
+                let remaining = Left::of(Some(held))?.remaining().unwrap_or(ttl.as_duration());
+                Ok(Claimed::Answer(Claim::Held { remaining }))
+            }
+        }
+    }
+}
