@@ -691,6 +691,13 @@ async fn what_the_store_could_not_take_is_voided_by_its_tag_and_says_that_it_is_
     let Process { cache, link, .. } = process(&clock, &server);
     let tagged = SetOptions::ttl(100 * MINUTE).tag("t");
     cache.set("warm", &0u32, tagged.clone()).await.unwrap();
+    // The store takes the mark and not the value.
+    link.fail_next(Op::Put, 2, ErrorKind::Unavailable);
+    cache.set("k", &1u32, tagged.clone()).await.unwrap();
+    assert_eq!(cache.get::<u32>("k").await.unwrap().as_deref(), Some(&1));
+    cache.invalidate_tag("t").await.unwrap();
+    assert_eq!(cache.get::<u32>("k").await.unwrap(), None);
+    settle().await;
     for loaded in [false, true] {
         link.disconnect();
         if loaded {
