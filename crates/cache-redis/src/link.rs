@@ -85,8 +85,16 @@ impl Link {
     /// The connection. Waits while the first attempt is under way, else answers at once.
     ///
     /// # Errors
-    /// Why there is none.
+    /// [`ErrorKind::Unavailable`] or [`ErrorKind::Timeout`]: whatever the reason, for a call the server is away.
     pub(crate) async fn conn(&self) -> Result<Arc<Conn>, Error> {
+        self.attempted().await.map_err(|error| match error.kind() {
+            ErrorKind::Unavailable | ErrorKind::Timeout => error,
+            _ => Error::new(ErrorKind::Unavailable, error.message()).because(error),
+        })
+    }
+
+    /// As [`Link::conn`], with the reason's own kind.
+    pub(crate) async fn attempted(&self) -> Result<Arc<Conn>, Error> {
         self.start()?;
         let mut state = match &*self.shared.state.borrow() {
             State::Up(conn) => return Ok(Arc::clone(conn)),

@@ -56,7 +56,7 @@ impl RedisStore {
     /// [`Unavailable`](ErrorKind::Unavailable) or [`Timeout`](ErrorKind::Timeout) if the server cannot be reached,
     /// [`Configuration`](ErrorKind::Configuration) if it refuses the password, the database or a command.
     pub async fn connected(&self) -> Result<(), Error> {
-        self.client.main.conn().await.map(drop)
+        self.client.main.attempted().await.map(drop)
     }
 }
 

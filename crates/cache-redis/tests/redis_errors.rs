@@ -61,6 +61,8 @@ async fn a_password_that_is_missing_or_wrong_is_the_callers_mistake() {
         let store = refused_by(&server, &url);
         let error = store.connected().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+        let call = store.get(&key("auth").1).await.unwrap_err();
+        assert_eq!(call.kind(), ErrorKind::Unavailable, "for a call it is away: {call}");
         let state = store.link_state();
         let shown = format!("{error} {error:?} {store:?} {state:?} {:?}", store.get(&key("auth").1).await);
         assert!(!shown.contains("canary-4711"), "{shown}");
