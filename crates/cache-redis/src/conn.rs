@@ -1,7 +1,7 @@
 //! One connection in use.
 
 use cache_core::{Error, LinkId};
-use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, ScriptInvocation, Value};
 
 use crate::fault::{Cause, Fault};
@@ -28,13 +28,13 @@ impl Conn {
     /// Sends one command.
     pub(crate) async fn one(&self, command: &Cmd) -> Result<Value, Fault> {
         let mut raw = self.raw.clone();
-        self.watched(raw.req_packed_command(command).await.map_err(Fault::from).and_then(reply::checked))
+        self.watched(raw.send_packed_command(command).await.map_err(Fault::from).and_then(reply::checked))
     }
 
     /// Sends several commands at once. Each reply may be a server's error.
     pub(crate) async fn many(&self, commands: &Pipeline) -> Result<Vec<Value>, Fault> {
         let mut raw = self.raw.clone();
-        self.watched(raw.req_packed_commands(commands, 0, commands.len()).await.map_err(Fault::from))
+        self.watched(raw.send_packed_commands(commands, 0, commands.len()).await.map_err(Fault::from))
     }
 
     /// Sends several commands at once, which the server carries out in one atomic step.
@@ -42,7 +42,7 @@ impl Conn {
         let mut raw = self.raw.clone();
         let commands = commands.atomic();
         // The replies before that of EXEC only say that the command was taken in.
-        let replies = raw.req_packed_commands(commands, commands.len() + 1, 1).await;
+        let replies = raw.send_packed_commands(commands, commands.len() + 1, 1).await;
         let executed = replies
             .map_err(Fault::from)
             .and_then(|mut replies| reply::array(replies.pop().unwrap_or_default()));

@@ -1,7 +1,7 @@
 //! A value and its time, in one round trip.
 
 use cache_core::{Error, ErrorKind, Key, Stored};
-use redis::{Pipeline, Value};
+use redis::{Cmd, Pipeline, Value};
 
 use crate::conn::Conn;
 use crate::fault::Fault;
@@ -22,9 +22,12 @@ pub(crate) enum Look {
 
 /// Adds to a pipeline what asks for at most `most` bytes of a value and for its time: two commands.
 pub(crate) fn ask(pipeline: &mut Pipeline, key: &Key, most: usize) {
+    let mut range = Cmd::with_capacity(4, key.as_bytes().len() + 32);
     // One byte more shows that it is longer.
-    pipeline.cmd("GETRANGE").arg(key.as_bytes()).arg(0).arg(most);
-    pipeline.cmd("PTTL").arg(key.as_bytes());
+    range.arg("GETRANGE").arg(key.as_bytes()).arg(0).arg(most);
+    let mut left = Cmd::with_capacity(2, key.as_bytes().len() + 8);
+    left.arg("PTTL").arg(key.as_bytes());
+    pipeline.add_command(range).add_command(left);
 }
 
 /// Reads the two replies.

@@ -137,8 +137,9 @@ impl Engine {
             return Vec::new();
         }
         let hashes: Vec<u64> = keys.iter().map(|key| self.seed.hash(key.user())).collect();
+        let now = self.timer.now();
         let asked: Vec<_> =
-            keys.iter().zip(&hashes).map(|(key, &hash)| self.question(hash, key.user())).collect();
+            keys.iter().zip(&hashes).map(|(key, &hash)| self.question(hash, key.user(), now)).collect();
         let asking = async {
             let answers = store.get_many(keys).await;
             // A call all of whose answers are errors failed as a whole.

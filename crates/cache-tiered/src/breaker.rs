@@ -120,11 +120,12 @@ impl Machine {
         Self { state, life: self.life + 1 }
     }
 
-    /// Whether a call may be made now. It is of the life that the machine has then.
-    fn ask(self, now: Moment) -> (Self, bool) {
+    /// Whether a call may be made now. It is of the life that the machine has then. The clock is looked at only if it
+    /// matters.
+    fn ask(self, now: impl FnOnce() -> Moment) -> (Self, bool) {
         match self.state {
             State::Closed(_) => (self, true),
-            State::Open { until } if now < until => (self, false),
+            State::Open { until } if now() < until => (self, false),
             State::Open { .. } => (self.to(State::HalfOpen { probing: true }), true),
             State::HalfOpen { probing: false } => {
                 (Self { state: State::HalfOpen { probing: true }, ..self }, true)
@@ -134,18 +135,24 @@ impl Machine {
     }
 
     /// A call that was let through in this life ended.
-    fn ended(self, life: u64, outcome: Outcome, policy: &BreakerSettings, now: Moment) -> Self {
-        let open = State::Open { until: now + policy.open_for };
+    fn ended(
+        self,
+        life: u64,
+        outcome: Outcome,
+        policy: &BreakerSettings,
+        now: impl FnOnce() -> Moment,
+    ) -> Self {
+        let open = || State::Open { until: now() + policy.open_for };
         match (self.state, outcome) {
             _ if life != self.life => self,
             (State::Closed(_), Outcome::Unknown) => self,
             (State::Closed(recent), _) => {
                 let recent = recent.and(outcome == Outcome::Bad, policy.window);
                 let bad = recent.is_too_bad(policy);
-                if bad { self.to(open) } else { Self { state: State::Closed(recent), ..self } }
+                if bad { self.to(open()) } else { Self { state: State::Closed(recent), ..self } }
             }
             (State::HalfOpen { .. }, Outcome::Good) => self.to(State::Closed(Recent::default())),
-            (State::HalfOpen { .. }, Outcome::Bad) => self.to(open),
+            (State::HalfOpen { .. }, Outcome::Bad) => self.to(open()),
             (State::HalfOpen { .. }, Outcome::Unknown) => {
                 Self { state: State::HalfOpen { probing: false }, ..self }
             }
@@ -191,7 +198,7 @@ impl Breaker {
     }
 
     /// Leave to make one call; `None` while the store is left alone.
-    pub(crate) fn ask(&self, now: Moment) -> Option<Permit<'_>> {
+    pub(crate) fn ask(&self, now: impl FnOnce() -> Moment) -> Option<Permit<'_>> {
         let life = self.change(|machine| {
             let (machine, granted) = machine.ask(now);
             (machine, granted.then_some(machine.life))
@@ -250,12 +257,12 @@ pub(crate) struct Permit<'a> {
 
 impl Permit<'_> {
     /// The call ended like this.
-    pub(crate) fn end<T>(mut self, result: &Result<T, Error>, now: Moment) {
+    pub(crate) fn end<T>(mut self, result: &Result<T, Error>, now: impl FnOnce() -> Moment) {
         self.ended = true;
         self.report(Outcome::of(result), now);
     }
 
-    fn report(&self, outcome: Outcome, now: Moment) {
+    fn report(&self, outcome: Outcome, now: impl FnOnce() -> Moment) {
         let policy = &self.breaker.policy;
         self.breaker.change(|machine| (machine.ended(self.life, outcome, policy, now), ()));
     }
@@ -265,7 +272,7 @@ impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if !self.ended {
             // An unknown outcome opens nothing, so the time does not matter.
-            self.report(Outcome::Unknown, Moment::START);
+            self.report(Outcome::Unknown, || Moment::START);
         }
     }
 }

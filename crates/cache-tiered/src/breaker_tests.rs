@@ -29,12 +29,12 @@ fn run(steps: &[Do]) -> BreakerState {
     for (i, step) in steps.iter().enumerate() {
         machine = match *step {
             Ask(expected) => {
-                let (machine, granted) = machine.ask(now);
+                let (machine, granted) = machine.ask(|| now);
                 assert_eq!(granted, expected, "step {i} of {steps:?}");
                 machine
             }
-            End(outcome) => machine.ended(machine.life, outcome, &POLICY, now),
-            EndOld(outcome) => machine.ended(machine.life.wrapping_sub(1), outcome, &POLICY, now),
+            End(outcome) => machine.ended(machine.life, outcome, &POLICY, || now),
+            EndOld(outcome) => machine.ended(machine.life.wrapping_sub(1), outcome, &POLICY, || now),
             Heartbeat => machine.heartbeat(),
             Wait(seconds) => {
                 now = now + Duration::from_secs(seconds);
@@ -105,9 +105,9 @@ fn failed() -> Result<(), Error> {
 fn of_a_thousand_one_gets_through_and_a_dropped_one_gives_its_place_back() {
     let breaker = breaker();
     for _ in 0..5 {
-        breaker.ask(at(0)).unwrap().end(&failed(), at(0));
+        breaker.ask(|| at(0)).unwrap().end(&failed(), || at(0));
     }
-    let through = |now| -> Vec<_> { (0..1000).filter_map(|_| breaker.ask(now)).collect() };
+    let through = |now| -> Vec<_> { (0..1000).filter_map(|_| breaker.ask(|| now)).collect() };
     assert_eq!((through(at(29)).len(), breaker.opened()), (0, 1));
     let probes = through(at(30));
     assert_eq!(probes.len(), 1);
@@ -115,7 +115,7 @@ fn of_a_thousand_one_gets_through_and_a_dropped_one_gives_its_place_back() {
     let probes = through(at(30));
     assert_eq!(probes.len(), 1, "the dropped probe's place");
     for probe in probes {
-        probe.end(&Ok(()), at(30));
+        probe.end(&Ok(()), || at(30));
     }
     assert_eq!((through(at(30)).len(), breaker.state()), (1000, Closed));
 }
@@ -126,14 +126,14 @@ fn only_errors_of_the_way_to_the_store_count() {
     for kind in [Validation, TooLarge, Codec, Unsupported, Configuration, Internal] {
         let breaker = breaker();
         for _ in 0..100 {
-            breaker.ask(at(0)).unwrap().end(&Err::<(), _>(Error::new(kind, "x")), at(0));
+            breaker.ask(|| at(0)).unwrap().end(&Err::<(), _>(Error::new(kind, "x")), || at(0));
         }
         assert_eq!(breaker.state(), Closed, "{kind:?}");
     }
     for kind in [Unavailable, ErrorKind::Timeout] {
         let breaker = breaker();
-        while let Some(permit) = breaker.ask(at(0)) {
-            permit.end(&Err::<(), _>(Error::new(kind, "x")), at(0));
+        while let Some(permit) = breaker.ask(|| at(0)) {
+            permit.end(&Err::<(), _>(Error::new(kind, "x")), || at(0));
         }
         assert_eq!(breaker.state(), Open, "{kind:?}");
     }

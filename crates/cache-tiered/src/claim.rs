@@ -104,7 +104,7 @@ impl Engine {
         over: Option<Version>,
     ) -> Result<Result<Attempt, Version>, Error> {
         let lease = self.versions.lease();
-        let asked = self.question(hash, key.user());
+        let asked = self.question(hash, key.user(), self.timer.now());
         let claim = store.claim(key, cache_codec::lease(lease, key), self.settings.claim_ttl, over);
         let read = match self.timed("claim", claim).await {
             Ok(Claim::Granted(lease)) => return Ok(Ok(Permit::Leased(lease).into())),

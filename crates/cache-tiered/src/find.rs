@@ -92,9 +92,12 @@ impl Engine {
     /// What the store said; if it said nothing, what tier 1 holds. The store knows better what is stale and what was
     /// missed. Tier 1 is looked at after the store was asked, because meanwhile the key may have been invalidated.
     pub(crate) fn or_held(&self, hash: u64, key: &str, found: Found) -> Found {
-        match (found.error, self.find_held(hash, key)) {
-            (Some(error), Some(held)) => Found { error: Some(error), ..held },
-            (error, _) => Found { error, ..found },
+        if found.error.is_none() {
+            return found;
+        }
+        match self.find_held(hash, key) {
+            Some(held) => Found { error: found.error, ..held },
+            None => found,
         }
     }
 
@@ -155,9 +158,10 @@ impl Engine {
 
     async fn find_stored(&self, store: &dyn Store, hash: u64, key: &str) -> Found {
         loop {
-            match self.reads.join(hash, key, self.timer.now() + self.settings.store_timeout, 0) {
+            let now = self.timer.now();
+            match self.reads.join(hash, key, now + self.settings.store_timeout, 0) {
                 Joined::Lead(lead) => {
-                    let found = self.fetch(store, hash, key).await;
+                    let found = self.fetch(store, hash, key, now).await;
                     lead.answer(found.clone());
                     return found;
                 }
@@ -182,22 +186,22 @@ impl Engine {
         found.entry.as_ref().is_some_and(|(entry, _)| self.judge(&entry.meta) == Soundness::Void)
     }
 
-    async fn fetch(&self, store: &dyn Store, hash: u64, key: &str) -> Found {
+    async fn fetch(&self, store: &dyn Store, hash: u64, key: &str, now: Moment) -> Found {
         let full = match self.namespace.key(key) {
             Ok(full) => full,
             Err(error) => return Found::failed(error),
         };
-        let asked = self.question(hash, key);
-        match self.timed("get", store.get(&full)).await {
+        let asked = self.question(hash, key, now);
+        match self.timed_by(now + self.settings.store_timeout, "get", store.get(&full)).await {
             Ok(read) => self.admit(store, &full, hash, read, asked).await,
             Err(error) => Found::failed(error.for_key(key)),
         }
     }
 
     /// To be taken before the store is asked for a key.
-    pub(crate) fn question(&self, hash: u64, key: &str) -> Question {
+    pub(crate) fn question(&self, hash: u64, key: &str, now: Moment) -> Question {
         let hidden = self.outbox.hides(key, None).is_some();
-        Question { token: self.local.token(hash), sent_at: self.timer.now(), hidden }
+        Question { token: self.local.token(hash), sent_at: now, hidden }
     }
 
     /// Takes in a store's answer: opens it, judges it, and keeps a copy in tier 1 if nothing happened to the key

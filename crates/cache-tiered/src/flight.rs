@@ -50,7 +50,7 @@ pub(crate) struct Flight<O> {
     marks: u64,
 }
 
-type Table<O> = HashMap<Box<str>, Arc<Flight<O>>>;
+type Table<O> = HashMap<Box<str>, Arc<Flight<O>>, foldhash::fast::RandomState>;
 
 /// The flights of one kind, by key. Holds only what is under way.
 #[derive(Debug)]

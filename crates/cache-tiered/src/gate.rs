@@ -30,7 +30,7 @@ impl Engine {
         operation: &'static str,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let Some(permit) = self.breaker.ask(self.timer.now()) else {
+        let Some(permit) = self.breaker.ask(|| self.timer.now()) else {
             let message = "the store is not asked because it kept failing (the breaker is open)";
             return Err(
                 self.store_failed(Error::new(ErrorKind::Unavailable, message).in_operation(operation))
@@ -45,7 +45,7 @@ impl Engine {
                 format!("the store did not answer within {bound:?}"),
             )),
         };
-        permit.end(&result, self.timer.now());
+        permit.end(&result, || self.timer.now());
         if result.is_ok() {
             self.lease.answered();
             self.replay_missed(false);

@@ -3,18 +3,29 @@
 use std::time::Duration;
 
 use cache_core::{Clock, Moment, Sleep, SystemClock, Timer};
+use tokio::time::Instant;
 
 /// The [`Timer`] of production: the system's clock, and tokio's timer for waiting. The runtime must have its timer
 /// enabled (`enable_time`, `enable_all`, or `#[tokio::main]`); outside any runtime a wait never ends.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct TokioTimer {
     clock: SystemClock,
+    /// The same instant on tokio's clock and on ours.
+    origin: (Instant, Moment),
 }
 
 impl TokioTimer {
     /// A timer whose clock starts now.
     pub fn new() -> Self {
-        Self::default()
+        let clock = SystemClock::new();
+        let origin = (Instant::now(), clock.now());
+        Self { clock, origin }
+    }
+}
+
+impl Default for TokioTimer {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -38,11 +49,13 @@ impl Clock for TokioTimer {
 
 impl Timer for TokioTimer {
     fn sleep_until(&self, at: Moment) -> Sleep {
-        let left = at.since(self.now());
+        let (instant, moment) = self.origin;
+        // What is too far off to be an instant does not come.
+        let at = instant.checked_add(at.since(moment));
         Box::pin(async move {
-            match tokio::runtime::Handle::try_current() {
-                Ok(_) => tokio::time::sleep(left).await,
-                Err(_) => std::future::pending().await,
+            match (tokio::runtime::Handle::try_current(), at) {
+                (Ok(_), Some(at)) => tokio::time::sleep_until(at).await,
+                _ => std::future::pending().await,
             }
         })
     }
