@@ -99,7 +99,7 @@ impl Engine {
         for (&key, mut found) in keys.iter().zip(found) {
             self.may_degrade(&found)?;
             let hash = self.seed.hash(key);
-            let value = self.fresh_as(hash, key, &mut found);
+            let value = self.fresh_as(hash, key, &mut found).await;
             let tier = found.entry.as_ref().filter(|_| value.is_some()).map(|(_, tier)| *tier);
             let result = if value.is_some() { ReadResult::Hit } else { ReadResult::Miss };
             self.count_read(hash, key, tier, result);

@@ -115,7 +115,8 @@ impl Engine {
             let mut members = Vec::new();
             let mut parts = Vec::with_capacity(keys.len());
             for (&key, found) in keys.iter().zip(found) {
-                parts.push(self.part_of::<T>(key, found, options.stale, deadline, first, &mut members));
+                let part = self.part_of::<T>(key, found, options.stale, deadline, first, &mut members);
+                parts.push(part.await);
             }
             first = false;
             if !members.is_empty() {
@@ -144,7 +145,7 @@ impl Engine {
     }
 
     /// Answers a key from what was found, or joins its load, or makes it a member of the batch.
-    fn part_of<T: Data>(
+    async fn part_of<T: Data>(
         &self,
         key: &str,
         found: Found,
@@ -154,7 +155,7 @@ impl Engine {
         members: &mut Vec<Member>,
     ) -> Part<T> {
         let hash = self.seed.hash(key);
-        let Planned { found, value, plan, failure } = self.plan::<T>(hash, key, found, stale, first);
+        let Planned { found, value, plan, failure } = self.plan::<T>(hash, key, found, stale, first).await;
         let serve = match (plan, failure) {
             (Plan::Serve | Plan::ServeStale, _) => return Part::Known(Ok(value)),
             (Plan::Refuse, Some(failure)) => return Part::Known(Err(failure)),

@@ -25,6 +25,14 @@ pub(crate) struct As<T> {
     pub(crate) decoded: bool,
 }
 
+/// How many bytes will have to be decoded to read the value as another type than it is held as, as far as is known.
+pub(crate) fn bytes_to_decode(value: &Value) -> usize {
+    match value {
+        Value::Encoded(encoded) => encoded.bytes.len(),
+        Value::Typed(_) => 0,
+    }
+}
+
 /// The value as `T`: the same `Arc` if it is held as `T`, else by decoding, if need be after encoding what is held.
 pub(crate) fn read_as<T: Data>(value: Value, limit: usize) -> Result<As<T>, Error> {
     match value.downcast::<T>() {

@@ -9,6 +9,7 @@ use cache_core::{
     Namespace, Observer, Seed, SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
 };
 
+use crate::apart::apart;
 use crate::breaker::Breaker;
 use crate::counters::Counters;
 use crate::data;
@@ -255,17 +256,20 @@ impl Engine {
     }
 
     /// A held value as `T`; an entry that had to be decoded keeps what came of it.
-    pub(crate) fn read_as<T: data::Data>(
+    pub(crate) async fn read_as<T: data::Data>(
         &self,
         hash: u64,
         key: &str,
         entry: LocalEntry,
     ) -> Result<Arc<T>, Error> {
-        let read = data::read_as::<T>(entry.value, self.settings.limits.decoded)
+        let (limit, version) = (self.settings.limits.decoded, entry.meta.version);
+        let bytes = data::bytes_to_decode(&entry.value);
+        let read = apart(bytes, move || data::read_as::<T>(entry.value, limit))
+            .await
             .inspect_err(|_| self.refused(key, "wrong_type", &self.counters.refused_type))?;
         if read.decoded {
             let typed = cache_core::Value::typed(Arc::clone(&read.value));
-            self.local.replace_value(hash, key, &entry.meta.version, typed);
+            self.local.replace_value(hash, key, &version, typed);
         }
         Ok(read.value)
     }

@@ -219,7 +219,7 @@ impl Engine {
         let Read { found: Some(stored), link, tracked } = read else {
             return Found::nothing(Status::Absent, Seen::Nothing);
         };
-        let (header, payload) = match cache_codec::open(&stored.bytes, key, &self.settings.limits) {
+        let (header, payload) = match self.open(&stored.bytes, key).await {
             Ok(Opened::Lease(_)) => return Found::nothing(Status::Loading, Seen::Nothing),
             Ok(Opened::Value(header, payload)) => (header, payload),
             Err(error) => {

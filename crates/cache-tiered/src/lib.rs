@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod apart;
 mod batch;
 mod batch_load;
 mod breaker;

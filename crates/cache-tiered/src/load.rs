@@ -99,7 +99,7 @@ impl Ask<'_> {
             let as_of = engine.marks.newest();
             let found = engine.find(hash, key).await;
             let Planned { found, value, plan, failure } =
-                engine.plan::<T>(hash, key, found, self.options.stale, first);
+                engine.plan::<T>(hash, key, found, self.options.stale, first).await;
             first = false;
             match (plan, value, failure) {
                 (Plan::Serve | Plan::ServeStale, Some(value), _) => return Ok(value),
@@ -170,7 +170,7 @@ pub(crate) struct Planned<T> {
 
 impl Engine {
     /// Plans for a caller with a loader, and counts its read if it is the `first` time.
-    pub(crate) fn plan<T: Data>(
+    pub(crate) async fn plan<T: Data>(
         &self,
         hash: u64,
         key: &str,
@@ -180,7 +180,7 @@ impl Engine {
     ) -> Planned<T> {
         let mut value = None;
         if let Some((entry, _)) = &found.entry {
-            match self.read_as::<T>(hash, key, entry.clone()) {
+            match self.read_as::<T>(hash, key, entry.clone()).await {
                 Ok(typed) => value = Some(typed),
                 // Another type is stored; what the loader brings takes its place.
                 Err(_) => found = Found::nothing(Status::Refused, Seen::Useless(entry.meta.version)),
@@ -248,7 +248,7 @@ impl Engine {
                     seat.detach();
                     return Waited::Again;
                 }
-                match self.read_as(hash, key, entry) {
+                match self.read_as(hash, key, entry).await {
                     Ok(value) => Waited::Value(value),
                     Err(error) => Waited::OtherType(error),
                 }
@@ -275,7 +275,7 @@ impl Engine {
         // Looked up anew: what was deleted while the load ran is gone for this purpose too.
         let found = self.find(hash, key).await;
         match found.entry {
-            Some((entry, _)) => self.read_as(hash, key, entry).map_err(|_| error),
+            Some((entry, _)) => self.read_as(hash, key, entry).await.map_err(|_| error),
             None => Err(error),
         }
     }

@@ -230,7 +230,7 @@ impl Engine {
         }
         let Ok(full) = self.namespace.key(&load.key) else { return false };
         let header = write::header_of(&entry.meta, keep, encoded, self.timer.unix_millis());
-        let Ok(sealed) = cache_codec::seal(&header, &full, &encoded.bytes, &self.settings.compression) else {
+        let Ok(sealed) = self.seal(&header, &full, &encoded.bytes).await else {
             self.counters.not_kept.one();
             self.release(&load.key, &load.permit).await;
             return true;

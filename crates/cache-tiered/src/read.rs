@@ -86,7 +86,7 @@ impl Engine {
         self.check_open()?;
         let mut found = self.find(hash, key).await;
         self.may_degrade(&found)?;
-        let value = self.fresh_as(hash, key, &mut found);
+        let value = self.fresh_as(hash, key, &mut found).await;
         let tier = found.entry.as_ref().filter(|_| value.is_some()).map(|(_, tier)| *tier);
         let result = if value.is_some() { ReadResult::Hit } else { ReadResult::Miss };
         self.count_read(hash, key, tier, result);
@@ -94,12 +94,12 @@ impl Engine {
     }
 
     /// The value of what was found, if it is fresh and a `T`; else `found` says why not.
-    pub(crate) fn fresh_as<T: Data>(&self, hash: u64, key: &str, found: &mut Found) -> Option<Arc<T>> {
+    pub(crate) async fn fresh_as<T: Data>(&self, hash: u64, key: &str, found: &mut Found) -> Option<Arc<T>> {
         if found.status != Status::Fresh {
             return None;
         }
         let (entry, _) = found.entry.as_ref()?;
-        let value = self.read_as(hash, key, entry.clone()).ok();
+        let value = self.read_as(hash, key, entry.clone()).await.ok();
         if value.is_none() {
             found.status = Status::Refused;
         }

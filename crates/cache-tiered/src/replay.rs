@@ -185,8 +185,7 @@ impl Engine {
         meta.dead_at = meta.made_at + write.keep.total.as_duration();
         (meta.local_only, meta.stamp) = (false, stamp);
         let header = header_of(meta, &write.keep, &write.encoded, self.timer.unix_millis());
-        let bytes = &write.encoded.bytes;
-        let Ok(sealed) = cache_codec::seal(&header, key, bytes, &self.settings.compression) else {
+        let Ok(sealed) = self.seal(&header, key, &write.encoded.bytes).await else {
             return Ok(None);
         };
         let mut condition = write.over.map_or(PutIf::Absent, PutIf::Version);

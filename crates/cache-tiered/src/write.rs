@@ -128,7 +128,9 @@ impl Engine {
         };
         let full = self.namespace.key(key)?;
         let header = header_of(&entry.meta, &keep, &encoded, self.timer.unix_millis());
-        let sealed = cache_codec::seal(&header, &full, &encoded.bytes, &self.settings.compression)
+        let sealed = self
+            .seal(&header, &full, &encoded.bytes)
+            .await
             .map_err(|error| error.in_operation("set").for_key(key))?;
         let stored = sealed.len();
         let over = self.known_version(hash, key);
@@ -267,7 +269,7 @@ impl Engine {
             let Some(stored) = self.timed_by(deadline, "get", store.get(key)).await?.found else {
                 return Ok(());
             };
-            let (mut header, payload) = match cache_codec::open(&stored.bytes, key, &self.settings.limits) {
+            let (mut header, payload) = match self.open(&stored.bytes, key).await {
                 Ok(Opened::Value(header, payload)) => (header, payload),
                 Ok(Opened::Lease(lease)) => {
                     // A load is under way; without its lease what it brings is not kept.
@@ -293,7 +295,7 @@ impl Engine {
                     self.timed_by(deadline, "remove", store.remove(key, RemoveIf::Version(old))).await?
                 }
                 Ok(left) => {
-                    let sealed = cache_codec::seal(&header, key, &payload.bytes, &self.settings.compression)?;
+                    let sealed = self.seal(&header, key, &payload.bytes).await?;
                     self.timed_by(deadline, "put", store.put(key, sealed, left, PutIf::Version(old)))
                         .await?
                         .stored
