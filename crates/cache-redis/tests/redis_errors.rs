@@ -131,9 +131,11 @@ async fn a_user_without_a_right_is_told_so_and_the_rest_works() {
     // Marks are asked for instead of announced.
     let log = cache_testkit::FeedLog::subscribed_to(&store, &namespace);
     store.read_marks(&namespace, &[]).await.unwrap();
-    let at = client(&server).bump_mark(&namespace, &Mark::Clear).await.unwrap();
-    let told = || log.count(|event| *event == cache_testkit::FeedEvent::Mark(Mark::Clear, at)) > 0;
-    cache_testkit::eventually(std::time::Duration::from_secs(5), "the mark is told", told).await.unwrap();
+    for _ in 0..2 {
+        let at = client(&server).bump_mark(&namespace, &Mark::Clear).await.unwrap();
+        let told = || log.count(|event| *event == cache_testkit::FeedEvent::Mark(Mark::Clear, at)) > 0;
+        cache_testkit::eventually(std::time::Duration::from_secs(5), "the mark is told", told).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
