@@ -6,12 +6,12 @@ use std::ops::Add;
 use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A point on one clock's monotonic scale, in nanoseconds since that clock was made.
+/// A point on one clock's monotonic scale, in nanoseconds since some moment that the clock has chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// When the clock was made.
+    /// Where the scale begins.
     pub const START: Self = Self(0);
     /// Later than everything, some 584 years on: "never".
     pub const NEVER: Self = Self(u64::MAX);
@@ -81,13 +81,16 @@ pub trait Timer: Clock {
 /// The coarse clock lags by a few ticks of the kernel, mostly under 10 ms; a virtual machine's ticks come late when its
 /// host is busy, so its [`coarse_error`](Clock::coarse_error) is a whole second. Like the standard library's `Instant`,
 /// neither counts the time for which the machine was suspended.
+///
+/// On Unix all clocks of a machine's processes have one scale, the system's. Elsewhere each begins when it is made, so
+/// the parts of a cache must share one.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     source: source::Source,
 }
 
 impl SystemClock {
-    /// A clock that starts now.
+    /// The clock.
     pub fn new() -> Self {
         Self { source: source::Source::new() }
     }
@@ -118,7 +121,7 @@ impl Clock for SystemClock {
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod source {
     use std::time::Duration;
 
@@ -126,29 +129,40 @@ mod source {
 
     /// Far more than a tick, because ticks are late on a busy virtual machine (lags of one and a half ticks are
     /// common). It costs a precise look at the clock in the last second of an entry's life only.
+    #[cfg(target_os = "linux")]
     const COARSE_ERROR: Duration = Duration::from_secs(1);
 
+    /// Holds nothing: the system's own scale is the one that all share.
     #[derive(Clone, Debug)]
-    pub(super) struct Source {
-        origin: u64,
-    }
+    pub(super) struct Source;
 
     impl Source {
         pub(super) fn new() -> Self {
-            // The coarse clock lags behind, so the earlier of the two scales is the origin of both.
-            Self { origin: nanos(clock_gettime(ClockId::MonotonicCoarse)) }
+            Self
         }
 
         pub(super) fn now(&self) -> u64 {
-            nanos(clock_gettime(ClockId::Monotonic)).saturating_sub(self.origin)
+            nanos(clock_gettime(ClockId::Monotonic))
         }
 
+        #[cfg(target_os = "linux")]
         pub(super) fn coarse(&self) -> u64 {
-            nanos(clock_gettime(ClockId::MonotonicCoarse)).saturating_sub(self.origin)
+            nanos(clock_gettime(ClockId::MonotonicCoarse))
         }
 
+        #[cfg(target_os = "linux")]
         pub(super) fn coarse_error(&self) -> Duration {
             COARSE_ERROR
+        }
+
+        #[cfg(not(target_os = "linux"))]
+        pub(super) fn coarse(&self) -> u64 {
+            self.now()
+        }
+
+        #[cfg(not(target_os = "linux"))]
+        pub(super) fn coarse_error(&self) -> Duration {
+            Duration::ZERO
         }
     }
 
@@ -159,7 +173,7 @@ mod source {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(unix))]
 mod source {
     use std::time::{Duration, Instant};
 
@@ -201,6 +215,14 @@ mod tests {
             assert!(coarse <= after, "the coarse clock never runs ahead");
             assert!(coarse + clock.coarse_error() >= before);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn all_clocks_have_one_scale() {
+        let (first, second) = (SystemClock::new(), SystemClock::new());
+        let times = [first.now(), second.now(), first.now(), second.now()];
+        assert!(times.is_sorted());
     }
 
     #[test]
