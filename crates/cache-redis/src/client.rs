@@ -13,6 +13,7 @@ use crate::conn::Conn;
 use crate::fault::Fault;
 use crate::feed::Feed;
 use crate::link::{Link, Wiring};
+use crate::marks::Seen;
 use crate::reply::{self, Left};
 use crate::scripts::Scripts;
 use crate::store::RedisStore;
@@ -24,6 +25,7 @@ pub(crate) struct Client {
     pub(crate) large: Link,
     pub(crate) feed: Arc<Feed>,
     pub(crate) scripts: Scripts,
+    pub(crate) seen: Seen,
     pub(crate) large_value: usize,
     /// The first bytes of every lease.
     pub(crate) lease_magic: [u8; 4],
@@ -55,6 +57,7 @@ impl Client {
             large: Link::new(wiring("large values", builder.lease * 5, None)),
             feed,
             scripts: Scripts::new(),
+            seen: Seen::default(),
             large_value: builder.large_value,
             lease_magic: [a, b, c, d],
         }

@@ -55,10 +55,18 @@ impl Feed {
         };
         // The server tells of marks that were read.
         self.marks_have_changed(&listener);
-        let mut listeners = self.listeners.write();
-        listeners.retain(|listener| listener.sink.strong_count() > 0);
-        listeners.push(Arc::new(listener));
-        drop(listeners);
+        let others: Vec<_> = {
+            let mut listeners = self.listeners.write();
+            listeners.retain(|listener| listener.sink.strong_count() > 0);
+            listeners.push(Arc::new(listener));
+            listeners.iter().filter(|it| it.namespace == *namespace).rev().skip(1).cloned().collect()
+        };
+        for other in others.iter().filter_map(|listener| listener.sink.upgrade()) {
+            // What it keeps was told of all changes so far, and is not told of those that the new one makes.
+            if let Some((link, _)) = *self.alive.read() {
+                other.retire_all(link);
+            }
+        }
         // Not before it is listened to: what came in between would be missed.
         if let (Some((link, sent_at)), Some(sink)) = (*self.alive.read(), sink.upgrade()) {
             sink.alive(link, sent_at);

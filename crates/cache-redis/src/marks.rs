@@ -4,7 +4,10 @@
 //! `clear`, and `t…` for each tag with the position of its last invalidation. So the marks that came after a position
 //! are one range.
 
-use cache_core::{Mark, Namespace, Stamp, random_u64};
+use std::collections::HashMap;
+
+use cache_core::{LinkId, Mark, Namespace, Stamp, random_u64};
+use parking_lot::Mutex;
 use redis::Value;
 
 use crate::conn::Conn;
@@ -33,21 +36,54 @@ pub(crate) enum News {
     Lost,
 }
 
-/// Reads marks, and begins an incarnation if the namespace has none.
+/// The latest position of each namespace's marks that this process has seen, and the connection it came over.
+///
+/// A server that lost its last writes (a restart from an older snapshot, a replica that lagged) goes back in time: it
+/// would give positions anew that entries already carry. Whoever notices begins a new incarnation.
+#[derive(Debug, Default)]
+pub(crate) struct Seen(Mutex<HashMap<Box<str>, (LinkId, Stamp)>>);
+
+impl Seen {
+    /// Whether the marks have gone back since an earlier connection. Over one connection answers may be taken in out of
+    /// order, and the server does not go back.
+    fn goes_back(&self, conn: &Conn, namespace: &Namespace, now: Stamp) -> bool {
+        let mut seen = self.0.lock();
+        let Some((link, last)) = seen.get_mut(namespace.as_str()) else {
+            seen.insert(namespace.as_str().into(), (conn.link, now));
+            return false;
+        };
+        let goes_back = conn.link.0 > link.0 && now.nonce == last.nonce && now.seq < last.seq;
+        let is_news = conn.link.0 > link.0 || now.nonce != last.nonce || now.seq > last.seq;
+        if is_news && !goes_back && conn.link.0 >= link.0 {
+            (*link, *last) = (conn.link, now);
+        }
+        goes_back
+    }
+}
+
+/// Reads marks, and begins an incarnation if the namespace has none or has gone back in time.
 pub(crate) async fn read(
     conn: &Conn,
     scripts: &Scripts,
+    seen: &Seen,
     namespace: &Namespace,
     marks: &[Mark],
 ) -> Result<Standing, Fault> {
-    for _ in 0..2 {
-        if let Some(standing) = try_read(conn, namespace, marks).await? {
-            return Ok(standing);
+    for _ in 0..3 {
+        match try_read(conn, namespace, marks).await? {
+            Some(standing) if !seen.goes_back(conn, namespace, standing.now) => return Ok(standing),
+            Some(standing) => begin_anew(conn, scripts, namespace, standing.now).await?,
+            None => begin_anew(conn, scripts, namespace, Stamp::default()).await?,
         }
-        conn.script(scripts.begin_marks.key(namespace.prefix()).arg(nonce())).await?;
     }
     // Begun, and lost again at once.
     Err(Fault::from(redis::make_extension_error("TRYAGAIN".into(), None)))
+}
+
+/// Begins an incarnation, unless somebody else did since the namespace was seen to stand here.
+async fn begin_anew(conn: &Conn, scripts: &Scripts, namespace: &Namespace, at: Stamp) -> Result<(), Fault> {
+    let mut call = scripts.begin_marks.key(namespace.prefix());
+    conn.script(call.arg(nonce()).arg(at.nonce)).await.map(drop)
 }
 
 async fn try_read(conn: &Conn, namespace: &Namespace, marks: &[Mark]) -> Result<Option<Standing>, Fault> {
@@ -74,13 +110,21 @@ async fn try_read(conn: &Conn, namespace: &Namespace, marks: &[Mark]) -> Result<
 pub(crate) async fn bump(
     conn: &Conn,
     scripts: &Scripts,
+    seen: &Seen,
     namespace: &Namespace,
     mark: &Mark,
 ) -> Result<Stamp, Fault> {
     let mut call = scripts.bump_mark.key(namespace.prefix());
     call.arg(member(mark)).arg(nonce()).arg(MOST_MARKS).arg(DROPPED_AT_ONCE);
     match reply::array(conn.script(&call).await?)?.as_slice() {
-        [nonce, seq] => Ok(Stamp { nonce: reply::score(nonce)?, seq: reply::score(seq)? }),
+        [nonce, seq] => {
+            let at = Stamp { nonce: reply::score(nonce)?, seq: reply::score(seq)? };
+            if !seen.goes_back(conn, namespace, at) {
+                return Ok(at);
+            }
+            begin_anew(conn, scripts, namespace, at).await?;
+            Ok(read(conn, scripts, seen, namespace, &[]).await?.now)
+        }
         _ => Err(reply::odd()),
     }
 }

@@ -79,9 +79,13 @@ end
 return 0
 ";
 
-/// A nonce for a namespace that has none. Answers nothing of interest.
+/// A new nonce, and the nonce that it replaces: 0 if there is none. Answers nothing of interest.
 const BEGIN_MARKS: &str = "
-redis.call('ZADD', KEYS[1], 'NX', ARGV[1], 'n', 0, 's')
+local now = redis.call('ZSCORE', KEYS[1], 'n')
+if not now or tonumber(now) == tonumber(ARGV[2]) then
+  redis.call('ZADD', KEYS[1], ARGV[1], 'n')
+  redis.call('ZADD', KEYS[1], 'NX', 0, 's')
+end
 return redis.call('PTTL', KEYS[1])
 ";
 

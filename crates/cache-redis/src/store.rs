@@ -182,7 +182,7 @@ impl Store for RedisStore {
 
     async fn read_marks(&self, namespace: &Namespace, marks: &[Mark]) -> Result<Marks, Error> {
         let conn = self.client.conn().await?;
-        let standing = marks::read(&conn, &self.client.scripts, namespace, marks).await;
+        let standing = marks::read(&conn, &self.client.scripts, &self.client.seen, namespace, marks).await;
         let standing = standing.map_err(|fault| conn.error(fault))?;
         self.client.feed.marks_are_known(namespace, standing.now);
         Ok(Marks { now: standing.now, seqs: standing.seqs })
@@ -191,7 +191,9 @@ impl Store for RedisStore {
     async fn bump_mark(&self, namespace: &Namespace, mark: &Mark) -> Result<Stamp, Error> {
         let conn = self.client.conn().await?;
         let _told = self.client.feed.will_mark(namespace);
-        marks::bump(&conn, &self.client.scripts, namespace, mark).await.map_err(|fault| conn.error(fault))
+        marks::bump(&conn, &self.client.scripts, &self.client.seen, namespace, mark)
+            .await
+            .map_err(|fault| conn.error(fault))
     }
 
     async fn scan(&self, namespace: &Namespace, cursor: u64, count: usize) -> Result<Page, Error> {

@@ -84,6 +84,50 @@ async fn of_two_listeners_on_one_store_neither_is_said_to_be_told_of_everything(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_second_listener_voids_what_the_first_has_kept() {
+    let (store, (namespace, key)) = (client(shared()), key("second"));
+    let first = FeedLog::subscribed_to(&*store, &namespace);
+    store.put(&key, "v".into(), minute(), PutIf::Always).await.unwrap();
+    let read = store.get(&key).await.unwrap();
+    assert!(read.tracked);
+    let before = retired(&first, read.link);
+    let second = FeedLog::subscribed_to(&*store, &namespace);
+    assert_eq!(retired(&first, read.link), before + 1, "it is not told of what the second will change");
+    assert_eq!(retired(&second, read.link), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marks_that_go_back_in_time_begin_a_new_incarnation() {
+    let server = own(&Options::new());
+    let (store, (namespace, _)) = (client(&server), key("back"));
+    let tag = Mark::tag("t").unwrap();
+    for _ in 0..3 {
+        store.bump_mark(&namespace, &tag).await.unwrap();
+    }
+    server.command(&["SAVE"]).unwrap();
+    let mut last = None;
+    for _ in 0..5 {
+        last = Some(store.bump_mark(&namespace, &tag).await.unwrap());
+    }
+    let last = last.unwrap();
+    assert_eq!(last.seq, 8);
+    server.restart().unwrap();
+    common::up(&store, SOON).await;
+    let now = store.read_marks(&namespace, std::slice::from_ref(&tag)).await.unwrap();
+    assert_ne!(now.now.nonce, last.nonce, "positions up to 8 were given before");
+    let at = store.bump_mark(&namespace, &tag).await.unwrap();
+    assert_eq!(at.nonce, now.now.nonce, "once");
+    // The same if the first thing is a mark.
+    server.command(&["SAVE"]).unwrap();
+    for _ in 0..5 {
+        store.bump_mark(&namespace, &tag).await.unwrap();
+    }
+    server.restart().unwrap();
+    common::up(&store, SOON).await;
+    assert_ne!(store.bump_mark(&namespace, &tag).await.unwrap().nonce, at.nonce);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn marks_that_the_server_lost_void_everything() {
     let server = own(&Options::new());
     let (store, (namespace, _)) = (client(&server), key("lost"));
