@@ -1,16 +1,18 @@
 //! What the calls of the store have in common: which connection they take, and how they read what it brings.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use cache_core::{Claim, Error, Key, PutIf, Read, Stored, Ttl, Version, VersionSource};
 use futures_util::future::join_all;
+use parking_lot::Mutex;
 use redis::{Pipeline, Value};
 
 use crate::address::Address;
 use crate::builder::RedisStoreBuilder;
-use crate::conn::Conn;
-use crate::fault::Fault;
+use crate::conn::{Conn, Identity};
+use crate::fault::{Cause, Fault};
 use crate::feed::Feed;
 use crate::link::{Link, Wiring};
 use crate::marks::Seen;
@@ -27,6 +29,10 @@ pub(crate) struct Client {
     pub(crate) scripts: Scripts,
     pub(crate) seen: Seen,
     pub(crate) large_value: usize,
+    /// Connections for large values over which a change was sent that was not answered.
+    pub(crate) unanswered: Mutex<Vec<Identity>>,
+    /// Whether large values share the first connection.
+    pub(crate) one_line: AtomicBool,
     /// The first bytes of every lease.
     pub(crate) lease_magic: [u8; 4],
 }
@@ -36,6 +42,29 @@ pub(crate) enum Claimed {
     Answer(Claim),
     /// A value that is too large for the connection that was asked.
     Large,
+}
+
+/// A change that was sent over the connection for large values. If it ends without an answer, or its caller leaves, it may
+/// still be carried out, later than what is sent over the first connection.
+struct OnItsWay<'a> {
+    client: &'a Client,
+    conn: &'a Conn,
+    counts: bool,
+}
+
+impl OnItsWay<'_> {
+    fn ended(mut self, answered: bool) {
+        self.counts &= !answered;
+    }
+}
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        let mut unanswered = self.client.unanswered.lock();
+        if self.counts && !unanswered.contains(&self.conn.identity) {
+            unanswered.push(self.conn.identity.clone());
+        }
+    }
 }
 
 impl Client {
@@ -58,6 +87,8 @@ impl Client {
             feed,
             scripts: Scripts::new(),
             seen: Seen::default(),
+            unanswered: Mutex::default(),
+            one_line: AtomicBool::new(false),
             large_value: builder.large_value,
             lease_magic: [a, b, c, d],
         }
@@ -68,7 +99,8 @@ impl Client {
 
     /// The connection for a value of this length, given the main one.
     pub(crate) async fn conn_for(&self, main: &Arc<Conn>, length: usize) -> Result<Arc<Conn>, Error> {
-        if length > self.large_value { self.large.conn().await } else { Ok(Arc::clone(main)) }
+        let large = length > self.large_value && !self.one_line.load(Ordering::Acquire);
+        if large { self.large.conn().await } else { Ok(Arc::clone(main)) }
     }
 
     pub(crate) fn is_tracked(&self, conn: &Conn, key: &Key) -> bool {
@@ -77,6 +109,24 @@ impl Client {
 
     pub(crate) fn read(&self, conn: &Conn, key: &Key, found: Option<Stored>) -> Read {
         Read { found, link: conn.link, tracked: self.is_tracked(conn, key) }
+    }
+
+    /// The connection for a change of a key, before which everything is carried out or given up that was sent over the
+    /// other one and not answered.
+    pub(crate) async fn conn_to_change(&self) -> Result<Arc<Conn>, Error> {
+        let conn = self.conn().await?;
+        loop {
+            let Some(identity) = self.unanswered.lock().last().cloned() else { return Ok(conn) };
+            let certain = conn.shut_out(&identity).await.map_err(|fault| conn.error(fault))?;
+            if !certain {
+                // Then large values wait in line with all others from now on, where the order is certain.
+                self.one_line.store(true, Ordering::Release);
+                tracing::warn!(
+                    "the server does not let us close our own connections: large values share the first one"
+                );
+            }
+            self.unanswered.lock().retain(|it| *it != identity);
+        }
     }
 
     /// What is stored, after a first look at it over the tracked connection.
@@ -123,6 +173,27 @@ impl Client {
             Ok(self.read(&conn, key, self.follow(&conn, key, look).await?))
         });
         Ok(join_all(reads).await)
+    }
+
+    /// Stores bytes over the connection that is meant for them.
+    pub(crate) async fn put_over(
+        &self,
+        main: &Arc<Conn>,
+        key: &Key,
+        bytes: &[u8],
+        ttl: Ttl,
+        condition: PutIf,
+    ) -> Result<bool, (Arc<Conn>, Fault)> {
+        let conn = self
+            .conn_for(main, bytes.len())
+            .await
+            .map_err(|error| (Arc::clone(main), Fault { error, cause: Cause::Other }))?;
+        let on_its_way = OnItsWay { client: self, conn: &conn, counts: !Arc::ptr_eq(&conn, main) };
+        let result = self.put(&conn, key, bytes, ttl, condition).await;
+        // A refusal is an answer, too.
+        let answered = result.as_ref().map_or_else(|fault| fault.cause != Cause::Broken, |_| true);
+        on_its_way.ended(answered);
+        result.map_err(|fault| (conn, fault))
     }
 
     pub(crate) async fn put(

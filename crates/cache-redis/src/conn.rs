@@ -16,13 +16,22 @@ pub(crate) struct Conn {
     pub(crate) tracking: bool,
     /// Whether the server takes no writes.
     pub(crate) replica: bool,
+    /// How the server calls this connection.
+    pub(crate) identity: Identity,
     raw: MultiplexedConnection,
     suspicion: Suspicion,
 }
 
+/// A connection as its server knows it: a number that is its own as long as the server runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) server_run: String,
+    pub(crate) client: i64,
+}
+
 impl Conn {
     pub(crate) fn new(link: LinkId, raw: MultiplexedConnection, suspicion: Suspicion) -> Self {
-        Self { link, tracking: false, replica: false, raw, suspicion }
+        Self { link, tracking: false, replica: false, identity: Identity::default(), raw, suspicion }
     }
 
     /// Sends one command.
@@ -53,6 +62,23 @@ impl Conn {
     pub(crate) async fn script(&self, invocation: &ScriptInvocation<'_>) -> Result<Value, Fault> {
         let mut raw = self.raw.clone();
         self.watched(invocation.invoke_async::<Value>(&mut raw).await.map_err(Fault::from))
+    }
+
+    /// Has the server close another connection of ours before it reads anything more of this one: what was sent over the
+    /// other and not carried out yet never is. Returns whether that is certain.
+    pub(crate) async fn shut_out(&self, other: &Identity) -> Result<bool, Fault> {
+        if other.server_run != self.identity.server_run {
+            // It ended with its server.
+            return Ok(true);
+        }
+        if other.server_run.is_empty() {
+            return Ok(false);
+        }
+        match self.one(redis::cmd("CLIENT").arg("KILL").arg("ID").arg(other.client)).await {
+            Ok(_) => Ok(true),
+            Err(fault) if fault.cause == Cause::Broken || fault.error.is_retryable() => Err(fault),
+            Err(_) => Ok(false),
+        }
     }
 
     /// Turns a failure into the caller's error, after doing about it what the connection needs.

@@ -85,7 +85,7 @@ async fn set_up<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     if feed.is_some() {
         conn.tracking = start_tracking(&conn).await?;
     }
-    conn.replica = is_replica(&conn).await?;
+    greet(&mut conn).await?;
     let sent_at = wiring.clock.now();
     // A server that loads its data takes in a new connection and answers nothing else.
     conn.one(&redis::cmd("PING")).await?;
@@ -125,12 +125,31 @@ async fn start_tracking(conn: &Conn) -> Result<bool, Fault> {
     }
 }
 
-async fn is_replica(conn: &Conn) -> Result<bool, Fault> {
-    let Value::Map(fields) = conn.one(&redis::cmd("HELLO")).await? else { return Ok(false) };
-    let is = |value: &Value, text: &str| match value {
+/// Asks who the server is, and who we are to it.
+async fn greet(conn: &mut Conn) -> Result<(), Fault> {
+    if let Value::Map(fields) = conn.one(&redis::cmd("HELLO")).await? {
+        let field = |name: &str| fields.iter().find(|(key, _)| is(key, name)).map(|(_, value)| value);
+        conn.replica = field("role").is_some_and(|role| is(role, "replica") || is(role, "slave"));
+        if let Some(Value::Int(client)) = field("id") {
+            conn.identity.client = *client;
+        }
+    }
+    // Not every user may ask.
+    let info = match conn.one(redis::cmd("INFO").arg("server")).await {
+        Ok(Value::BulkString(info)) => String::from_utf8_lossy(&info).into_owned(),
+        Ok(Value::VerbatimString { text, .. }) => text,
+        Err(fault) if fault.cause == Cause::Broken || fault.error.is_retryable() => return Err(fault),
+        Ok(_) | Err(_) => return Ok(()),
+    };
+    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+    conn.identity.server_run = run.unwrap_or_default().trim().to_owned();
+    Ok(())
+}
+
+fn is(value: &Value, text: &str) -> bool {
+    match value {
         Value::BulkString(bytes) => bytes == text.as_bytes(),
         Value::SimpleString(string) => string == text,
         _ => false,
-    };
-    Ok(fields.iter().any(|(name, value)| is(name, "role") && (is(value, "replica") || is(value, "slave"))))
+    }
 }

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::address::Address;
-use crate::conn::Conn;
+use crate::conn::{Conn, Identity};
 use crate::feed::Feed;
 use crate::supervisor;
 use crate::suspicion::Suspicion;
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) suspicion: Suspicion,
     /// The number of the last connection.
     last: AtomicU64,
+    /// Connections that were given up, over which something may still be on its way.
+    pub(crate) given_up: Mutex<Vec<Identity>>,
     /// When the last answered question was sent, in nanoseconds of the clock; 0 for never.
     alive_at: AtomicU64,
 }
@@ -77,6 +79,7 @@ impl Link {
             state: watch::Sender::new(State::Connecting),
             suspicion: Suspicion::default(),
             last: AtomicU64::new(0),
+            given_up: Mutex::default(),
             alive_at: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared), task: Mutex::new(None) }

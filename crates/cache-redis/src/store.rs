@@ -127,15 +127,14 @@ impl Store for RedisStore {
                 format!("{} bytes are to be stored, {} at most are allowed", bytes.len(), Self::MAX_VALUE);
             return Err(Error::new(ErrorKind::TooLarge, message).for_key(key.user()));
         }
-        let main = self.client.conn().await?;
-        let conn = self.client.conn_for(&main, bytes.len()).await?;
-        match self.client.put(&conn, key, &bytes, ttl, condition).await {
+        let main = self.client.conn_to_change().await?;
+        match self.client.put_over(&main, key, &bytes, ttl, condition).await {
             Ok(stored) => {
                 // What goes over the other connection is not registered on the tracked one.
                 let tracked = bytes.len() <= self.client.large_value && self.client.is_tracked(&main, key);
                 Ok(Written { stored, link: main.link, tracked })
             }
-            Err(fault) => {
+            Err((conn, fault)) => {
                 if fault.cause == Cause::OutOfMemory && condition == PutIf::Always {
                     // The older value must not live on; if this fails too, nothing more can be done here.
                     conn.one(redis::cmd("UNLINK").arg(key.as_bytes())).await.ok();
@@ -146,7 +145,7 @@ impl Store for RedisStore {
     }
 
     async fn remove(&self, key: &Key, condition: RemoveIf) -> Result<bool, Error> {
-        let conn = self.client.conn().await?;
+        let conn = self.client.conn_to_change().await?;
         let scripts = &self.client.scripts;
         let removed = match &condition {
             RemoveIf::Always => conn.one(redis::cmd("UNLINK").arg(key.as_bytes())).await,
@@ -163,7 +162,7 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, key: &Key, lease: Bytes, ttl: Ttl, over: Option<Version>) -> Result<Claim, Error> {
-        let conn = self.client.conn().await?;
+        let conn = self.client.conn_to_change().await?;
         let mut call = self.client.scripts.claim.key(key.as_bytes());
         let over = over.map(|version| version.as_bytes().to_vec()).unwrap_or_default();
         call.arg(&lease[..]).arg(ttl.as_millis()).arg(over);

@@ -43,11 +43,28 @@ pub(crate) async fn run(shared: &Shared) {
 
 async fn attempt(shared: &Shared, link: LinkId) -> Result<Connected, Fault> {
     let bound = shared.wiring.connect_timeout;
-    let connecting = connect(&shared.wiring, link, &shared.suspicion);
+    let connecting = async {
+        let connected = connect(&shared.wiring, link, &shared.suspicion).await?;
+        shut_out_the_given_up(shared, &connected.conn).await?;
+        Ok(connected)
+    };
     timeout(bound, connecting).await.unwrap_or_else(|_| {
         let message = format!("the server did not let us in within {bound:?}");
         Err(Fault { error: Error::new(ErrorKind::Timeout, message), cause: Cause::Other })
     })
+}
+
+/// What was sent over an earlier connection must not be carried out after what is sent over this one.
+async fn shut_out_the_given_up(shared: &Shared, conn: &Conn) -> Result<(), Fault> {
+    loop {
+        let Some(given_up) = shared.given_up.lock().last().cloned() else { return Ok(()) };
+        if !conn.shut_out(&given_up).await? {
+            tracing::warn!(
+                "the server does not let us close our own earlier connection; what is still on its way over it may come late"
+            );
+        }
+        shared.given_up.lock().retain(|it| *it != given_up);
+    }
 }
 
 /// Hands the connection out until it is of no use any more.
@@ -63,6 +80,8 @@ async fn use_up(shared: &Shared, connected: Connected) -> Fault {
     let conn = Arc::new(conn);
     shared.state.send_replace(State::Up(Arc::clone(&conn)));
     let answered = Mutex::new(Instant::now());
+    // Also if this task is aborted, because another one may go on with the link.
+    shared.given_up.lock().push(conn.identity.clone());
     tokio::select! {
         fault = ask_on(shared, &conn, &answered) => fault,
         fault = lose_patience(shared, &answered) => fault,

@@ -226,14 +226,14 @@ impl Engine {
         if let Some(stamp) = self.marks.stamp().filter(|_| announced) {
             return Ok(stamp);
         }
-        let asked = [Mark::Clear];
+        let (asked, asked_in) = ([Mark::Clear], self.marks.generation());
         let marks = self.timed_by(deadline, "read_marks", store.read_marks(&self.namespace, &asked)).await?;
-        self.learn_all(marks.now, &asked, &marks.seqs);
+        self.learn_all(asked_in, marks.now, &asked, &marks.seqs);
         Ok(marks.now)
     }
 
-    pub(crate) fn learn_all(&self, now: Stamp, marks: &[Mark], seqs: &[u64]) {
-        if !self.marks.learn_all(now, marks, seqs) {
+    pub(crate) fn learn_all(&self, asked_in: u64, now: Stamp, marks: &[Mark], seqs: &[u64]) {
+        if !self.marks.learn_all(asked_in, now, marks, seqs) {
             self.void_all();
         }
     }

@@ -284,10 +284,10 @@ impl Engine {
             Soundness::Sound(_) if announced => return Ok(true),
             Soundness::Sound(_) | Soundness::Unknown => {}
         }
-        let mut asked = vec![Mark::Clear];
+        let (mut asked, asked_in) = (vec![Mark::Clear], self.marks.generation());
         asked.extend(tags.unwrap_or_default().iter().cloned().map(Mark::Tag));
         let marks = self.timed_by(deadline, "read_marks", store.read_marks(&self.namespace, &asked)).await?;
-        self.learn_all(marks.now, &asked, &marks.seqs);
+        self.learn_all(asked_in, marks.now, &asked, &marks.seqs);
         Ok(marks.now.nonce == stamp.nonce && marks.seqs.iter().all(|&mark| mark <= stamp.seq))
     }
 

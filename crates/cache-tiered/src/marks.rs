@@ -41,6 +41,8 @@ pub(crate) enum Learned {
 struct Table {
     /// The incarnation; `None` until the store was asked.
     nonce: Option<u64>,
+    /// The incarnation of what is known here, also while the store must be asked again.
+    last: Option<u64>,
     clear: u64,
     /// Whether `clear` is the last one, and not only the last one of which this process heard by chance.
     clear_known: bool,
@@ -53,6 +55,7 @@ struct Table {
 pub(crate) struct MarkTable {
     /// The newest sequence, readable without the lock.
     newest: AtomicU64,
+    generation: AtomicU64,
     /// Whether this process makes the sequence itself; else the store does, and the table is a part of what it knows.
     authority: bool,
     table: RwLock<Table>,
@@ -70,14 +73,25 @@ impl MarkTable {
     }
 
     fn with(authority: bool, nonce: Option<u64>) -> Self {
-        let table = Table { nonce, clear: 0, clear_known: authority, tags: HashMap::new(), floor: 0 };
-        Self { newest: AtomicU64::new(0), authority, table: RwLock::new(table) }
+        let table =
+            Table { nonce, last: nonce, clear: 0, clear_known: authority, tags: HashMap::new(), floor: 0 };
+        Self {
+            newest: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+            authority,
+            table: RwLock::new(table),
+        }
     }
 
     /// The sequence of the newest mark that is known.
     #[inline]
     pub(crate) fn newest(&self) -> u64 {
         self.newest.load(Ordering::Acquire)
+    }
+
+    /// How often it has forgotten; to be taken before the store is asked.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// The position that a load which starts now gets; `None` if the store must be asked.
@@ -120,10 +134,14 @@ impl MarkTable {
         }
     }
 
-    /// Takes in the store's answer for these marks. Returns false if they are of another
+    /// Takes in the store's answer for these marks to a question of this [generation](Self::generation). Returns false if they are of another
     /// incarnation, which voids everything that was known and stored.
-    pub(crate) fn learn_all(&self, now: Stamp, marks: &[Mark], seqs: &[u64]) -> bool {
+    pub(crate) fn learn_all(&self, asked_in: u64, now: Stamp, marks: &[Mark], seqs: &[u64]) -> bool {
         let mut table = self.table.write();
+        if asked_in != self.generation() {
+            // What made it forget may have come after the answer.
+            return true;
+        }
         let same = self.enter(&mut table, now);
         for (mark, &seq) in marks.iter().zip(seqs) {
             self.note(&mut table, mark, seq);
@@ -138,6 +156,7 @@ impl MarkTable {
             let mut table = self.table.write();
             (table.nonce, table.clear_known) = (None, false);
             table.tags.clear();
+            self.generation.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -181,12 +200,21 @@ impl MarkTable {
     }
 
     fn enter(&self, table: &mut Table, now: Stamp) -> bool {
-        let same = table.nonce.is_none_or(|known| known == now.nonce);
+        // A store that was asked anew and stands earlier has lost what came since.
+        let went_back = table.nonce.is_none() && now.seq < self.newest();
+        let same = table.last.is_none_or(|known| known == now.nonce) && !went_back;
         if !same {
-            *table = Table { nonce: None, clear: 0, clear_known: false, tags: HashMap::new(), floor: 0 };
+            *table = Table {
+                nonce: None,
+                last: None,
+                clear: 0,
+                clear_known: false,
+                tags: HashMap::new(),
+                floor: 0,
+            };
             self.newest.store(0, Ordering::Release);
         }
-        table.nonce = Some(now.nonce);
+        (table.nonce, table.last) = (Some(now.nonce), Some(now.nonce));
         same
     }
 
@@ -248,7 +276,7 @@ mod tests {
         let (before, tag) = (Stamp { nonce: 5, seq: 1 }, Mark::tag("a").unwrap());
         marks.learn(&tag, Stamp { nonce: 5, seq: 3 });
         assert_eq!(marks.judge(before, None), Soundness::Unknown, "a clear at 2 may have been missed");
-        marks.learn_all(Stamp { nonce: 5, seq: 3 }, &[Mark::Clear], &[2]);
+        marks.learn_all(marks.generation(), Stamp { nonce: 5, seq: 3 }, &[Mark::Clear], &[2]);
         assert_eq!(marks.judge(before, None), Soundness::Void);
         marks.forget();
         marks.learn(&tag, Stamp { nonce: 5, seq: 4 });
@@ -260,7 +288,7 @@ mod tests {
         let marks = MarkTable::follower();
         assert_eq!(marks.stamp(), None);
         let now = Stamp { nonce: 5, seq: 9 };
-        assert!(marks.learn_all(now, &[Mark::Clear, Mark::tag("a").unwrap()], &[3, 0]));
+        assert!(marks.learn_all(marks.generation(), now, &[Mark::Clear, Mark::tag("a").unwrap()], &[3, 0]));
         assert_eq!(marks.stamp(), Some(now));
         let stamp = Stamp { nonce: 5, seq: 4 };
         assert_eq!(marks.judge(stamp, Some(&tags(&["a"]))), Soundness::Sound(9));
@@ -276,5 +304,31 @@ mod tests {
         assert_eq!(marks.judge(stamp, None), Soundness::Void);
         marks.forget();
         assert_eq!(marks.judge(stamp, None), Soundness::Unknown);
+    }
+
+    #[test]
+    fn a_store_that_lost_its_marks_while_it_was_away_is_noticed() {
+        let follower = || {
+            let marks = MarkTable::follower();
+            assert!(marks.learn_all(marks.generation(), Stamp { nonce: 5, seq: 9 }, &[Mark::Clear], &[3]));
+            marks.forget();
+            marks
+        };
+        let marks = follower();
+        assert!(
+            marks.learn_all(marks.generation(), Stamp { nonce: 5, seq: 11 }, &[Mark::Clear], &[3]),
+            "nothing was lost"
+        );
+        for now in [Stamp { nonce: 6, seq: 0 }, Stamp { nonce: 5, seq: 4 }] {
+            let marks = follower();
+            assert!(!marks.learn_all(marks.generation(), now, &[Mark::Clear], &[0]), "{now:?}");
+            assert_eq!(
+                marks.stamp(),
+                Some(now),
+                "what is stored from now on is stamped with where the store stands"
+            );
+            let marks = follower();
+            assert_eq!(marks.learn(&Mark::Clear, now), Learned::OtherIncarnation, "{now:?}");
+        }
     }
 }

@@ -7,8 +7,8 @@ mod common;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use cache_tiered::{Cache, Compression, Namespace, Settings};
 use cache_testkit::{FakeClock, ReferenceServer};
+use cache_tiered::{Cache, Compression, Namespace, Settings};
 use std::sync::Arc;
 
 /// Runs a call beside a task that does nothing but note when it is its turn. Returns the longest time in which it was
