@@ -104,7 +104,10 @@ async fn a_call_that_gets_no_answer_costs_the_store_timeout_at_most() {
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_calls_leave_nothing_behind_and_mix_up_nothing() {
     let (server, proxy, namespace) = parts("drops");
-    proxy.set_direction(Direction::ToClient, Fault::Delay { by: Duration::ZERO, jitter: Duration::from_millis(3) });
+    proxy.set_direction(
+        Direction::ToClient,
+        Fault::Delay { by: Duration::ZERO, jitter: Duration::from_millis(3) },
+    );
     let cache = cache(&proxy.url(), &namespace).await;
     let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     let wrong = Arc::new(AtomicU64::new(0));
@@ -122,7 +125,9 @@ async fn dropped_calls_leave_nothing_behind_and_mix_up_nothing() {
                         3 => drop(cache.expire(&key).await),
                         4 => {
                             let keys: Vec<String> = (0..20).map(|i| format!("k{i}")).collect();
-                            for (key, found) in keys.iter().zip(cache.get_many::<String>(&keys).await.unwrap()) {
+                            for (key, found) in
+                                keys.iter().zip(cache.get_many::<String>(&keys).await.unwrap())
+                            {
                                 if found.is_some_and(|found| !found.starts_with(&format!("{key}="))) {
                                     wrong.fetch_add(1, Ordering::Relaxed);
                                 }
@@ -131,11 +136,8 @@ async fn dropped_calls_leave_nothing_behind_and_mix_up_nothing() {
                         _ => {
                             let options = LoadOptions::ttl(mins(1)).tag("t");
                             let loaded = value.clone();
-                            let found = cache.get_or_load(
-                                &key,
-                                options,
-                                move || async move { Loaded::Ok(loaded) },
-                            );
+                            let found =
+                                cache.get_or_load(&key, options, move || async move { Loaded::Ok(loaded) });
                             if !found.await.unwrap().starts_with(&format!("{key}=")) {
                                 wrong.fetch_add(1, Ordering::Relaxed);
                             }
@@ -158,7 +160,9 @@ async fn dropped_calls_leave_nothing_behind_and_mix_up_nothing() {
         assert!(began.elapsed() < Duration::from_millis(250), "{:?}", began.elapsed());
     }
     let metrics = tokio::runtime::Handle::current().metrics();
-    cache_testkit::eventually(secs(35), "tasks end", || metrics.num_alive_tasks() <= tasks + 1).await.unwrap();
+    cache_testkit::eventually(secs(35), "tasks end", || metrics.num_alive_tasks() <= tasks + 1)
+        .await
+        .unwrap();
     let stats = cache.stats();
     assert_eq!((stats.reads.in_flight, stats.loads.in_flight), (0, 0));
     drop(cache);
@@ -170,7 +174,8 @@ async fn dropped_calls_leave_nothing_behind_and_mix_up_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_out_of_place_are_nobodys() {
     let (_server, proxy, namespace) = parts("desync");
-    let cache = CacheFactory::new().for_web_app().redis_url(proxy.url()).namespace(namespace).l1_cache_size(1);
+    let cache =
+        CacheFactory::new().for_web_app().redis_url(proxy.url()).namespace(namespace).l1_cache_size(1);
     let cache = cache.fail_on_connection_error(true).await.unwrap();
     let keys: Vec<String> = (0..40).map(|i| format!("k{i}")).collect();
     let tag = |i: usize| format!("t{}", i % 3);
@@ -210,7 +215,8 @@ async fn replies_out_of_place_are_nobodys() {
                     2 => drop(cache.invalidate_tag(format!("t{}", i % 3)).await),
                     3 => {
                         let loaded = format!("{key}=loaded");
-                        let found = cache.get_or_load(key, mins(1), move || async move { Loaded::Ok(loaded) }).await;
+                        let found =
+                            cache.get_or_load(key, mins(1), move || async move { Loaded::Ok(loaded) }).await;
                         assert!(found.is_ok_and(|found| found.starts_with(&format!("{key}="))), "{key}");
                     }
                     _ => {
@@ -236,7 +242,11 @@ async fn a_link_that_flaps_heals_within_two_seconds() {
         let key = format!("k{i}");
         other.set(&key, "old", mins(5)).await.unwrap();
         drop(text(&cache, &key).await);
-        if i % 2 == 0 { proxy.cut_all() } else { proxy.reset_all() }
+        if i % 2 == 0 {
+            proxy.cut_all()
+        } else {
+            proxy.reset_all()
+        }
         drop(cache.delete(&key).await);
         assert_eq!(text(&cache, &key).await, None);
         deleted.push(key);
@@ -261,7 +271,11 @@ async fn a_link_that_flaps_heals_within_two_seconds() {
 async fn a_server_without_memory_goes_on_reading_and_is_not_asked_in_a_loop() {
     let server = own(&Options::new());
     let namespace = fresh_namespace("oom").unwrap();
-    let cache = CacheFactory::new().for_web_app().redis_url(server.url()).namespace(namespace.as_str()).l1_cache_size(1);
+    let cache = CacheFactory::new()
+        .for_web_app()
+        .redis_url(server.url())
+        .namespace(namespace.as_str())
+        .l1_cache_size(1);
     let cache = cache.fail_on_connection_error(true).await.unwrap();
     let other = self::cache(&server.url(), namespace.as_str()).await;
     for i in 0..100 {

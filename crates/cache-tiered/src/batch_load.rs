@@ -218,7 +218,9 @@ impl BatchTask {
         }
         // Sampled before the loader looks at anything, so that whatever is invalidated from now on voids the values.
         let known = engine.marks.newest();
-        let stamp = engine.stamp().await.ok();
+        let claimed = loads.iter().any(|load| load.permit.lease().is_some());
+        let since = if claimed { engine.timer.now() } else { began };
+        let stamp = engine.stamp_by(since + engine.settings.store_timeout).await.ok();
         loads.iter_mut().for_each(|load| (load.stamp, load.known) = (stamp, known));
         engine.counters.loads.one();
         let missing = loads.iter().map(|load| String::from(&*load.key)).collect();

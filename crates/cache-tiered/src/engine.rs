@@ -214,10 +214,6 @@ impl Engine {
     }
 
     /// The position that a load which starts now gets.
-    pub(crate) async fn stamp(&self) -> Result<Stamp, Error> {
-        self.stamp_by(self.store_deadline()).await
-    }
-
     pub(crate) async fn stamp_by(&self, deadline: Moment) -> Result<Stamp, Error> {
         let Some(store) = self.store.as_ref().filter(|_| self.has_marks()) else {
             return Ok(self.marks.stamp().unwrap_or_default());

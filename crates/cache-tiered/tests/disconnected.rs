@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::ErrorKind;
+use cache_core::{Clock, ErrorKind};
 use cache_testkit::{FakeClock, Op, ReferenceServer, settle};
 use cache_tiered::{
     BreakerState, Cache, Coherence, HealthStatus, Loaded, OnStoreError, SetOptions, Settings, Status, Tier,
@@ -38,6 +38,40 @@ async fn read_in_vain(clock: &Arc<FakeClock>, cache: &Cache) -> Option<u32> {
     }
     assert!(reading.is_finished(), "no read waits longer than the store may take");
     reading.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_load_waits_for_a_store_that_does_not_answer_for_a_read_and_a_claim_and_no_longer() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let here = process(&clock, &server);
+    // Nothing is known of its marks, either.
+    here.link.freeze();
+    let (bound, began) = (2 * here.cache.settings().store_timeout, clock.now());
+    for many in [false, true] {
+        let cache = here.cache.clone();
+        let loading = tokio::spawn(async move {
+            if many {
+                let load = |keys: Vec<String>| async move {
+                    Loaded::Ok(
+                        keys.into_iter().map(|key| (key, 7u32)).collect::<std::collections::HashMap<_, _>>(),
+                    )
+                };
+                drop(cache.get_many_or_load(&["a", "b"], MINUTE, load).await.unwrap());
+            } else {
+                assert_eq!(*cache.get_or_load("k", MINUTE, || async { Loaded::Ok(7u32) }).await.unwrap(), 7);
+            }
+        });
+        let started = clock.now();
+        settle().await;
+        while !loading.is_finished() {
+            assert!(clock.now().since(started) < bound, "it waits for more than a read and a claim");
+            clock.advance(Duration::from_millis(10));
+            settle().await;
+        }
+        loading.await.unwrap();
+    }
+    assert!(clock.now() > began, "it did wait");
 }
 
 #[tokio::test]
