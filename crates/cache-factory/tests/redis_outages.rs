@@ -89,7 +89,7 @@ impl Crowd {
                     match what {
                         Err(wrong) => complaint = Some(wrong),
                         Ok(what) if took > DEADLINE + SLACK => {
-                            complaint = Some(format!("{what} took {took:?}"))
+                            complaint = Some(format!("{what} took {took:?}"));
                         }
                         Ok(_) => {}
                     }
@@ -252,7 +252,7 @@ async fn answers_that_are_five_seconds_late() {
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_cut_off() {
     let cut = |proxy: &FaultProxy, _: &RedisServer| {
-        proxy.set_direction(Direction::ToClient, Fault::Close { after: 777 })
+        proxy.set_direction(Direction::ToClient, Fault::Close { after: 777 });
     };
     survives("cut", cut, |proxy, _| proxy.set(Fault::Pass)).await;
 }
