@@ -231,3 +231,16 @@ fn report(json: bool, callers: usize, bound: Bound, rounds: &[(Measured, Measure
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_has_the_length_that_is_promised_and_comes_back() {
+        let bytes = cache_codec::encode(cache_core::Format::Msgpack, &answer(7), 1 << 20).unwrap();
+        assert!((1_500..2_500).contains(&bytes.len()), "{} bytes", bytes.len());
+        let encoded = Encoded { format: cache_core::Format::Msgpack, bytes };
+        assert_eq!(cache_codec::decode::<Answer>(&encoded).unwrap(), answer(7));
+    }
+}

@@ -75,6 +75,7 @@ struct Inner {
     key: Option<String>,
     message: String,
     queued: bool,
+    reads_go_on: bool,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -87,6 +88,7 @@ impl Error {
             key: None,
             message: message.into(),
             queued: false,
+            reads_go_on: false,
             source: None,
         }))
     }
@@ -119,6 +121,18 @@ impl Error {
     pub fn queued(mut self) -> Self {
         Arc::make_mut(&mut self.0).queued = true;
         self
+    }
+
+    /// Marks the refusal of a change by a store that still answers reads.
+    #[must_use]
+    pub fn while_reads_go_on(mut self) -> Self {
+        Arc::make_mut(&mut self.0).reads_go_on = true;
+        self
+    }
+
+    /// Whether the store refused a change and still answers reads: it has no memory for more, or is a replica.
+    pub fn do_reads_go_on(&self) -> bool {
+        self.0.reads_go_on
     }
 
     /// What the caller can do about it.

@@ -40,6 +40,15 @@ impl Address {
         if url.contains('#') {
             return refuse("a fragment (`#…`) has no meaning; a `#` in a password is written %23");
         }
+        let allowed: &[&str] = if scheme.ends_with("unix") { &["db", "user", "pass"] } else { &[] };
+        let query = url.split_once('?').map_or("", |(_, query)| query);
+        let names = query
+            .split('&')
+            .filter(|part| !part.is_empty())
+            .map(|part| part.split('=').next().unwrap_or(part));
+        if names.into_iter().any(|name| !allowed.contains(&name)) {
+            return refuse("the part after `?` names something that has no meaning here");
+        }
         let Ok(info) = url.into_connection_info() else {
             return refuse("it is not a URL of a server, or its database is not a number");
         };
@@ -125,6 +134,9 @@ mod tests {
             "redis://secret@localhost",
             "redis://:sec#ret@localhost",
             "unix://",
+            "redis://localhost/0?password=secret",
+            "redis://localhost/0?db=3",
+            "unix:///run/redis.sock?passs=secret",
             "redis://:secret@localhost:99999",
         ] {
             let error = Address::parse(url, None).unwrap_err();

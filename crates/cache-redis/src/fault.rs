@@ -60,7 +60,13 @@ impl Fault {
             None => (error.code().unwrap_or("ERR").to_owned(), error.detail().unwrap_or_default().to_owned()),
         };
         let (kind, cause, meaning) = judge(&code, &detail);
-        Self::new(kind, cause, format!("{meaning} ({code})"))
+        let fault = Self::new(kind, cause, format!("{meaning} ({code})"));
+        match code.as_str() {
+            "OOM" | "MISCONF" | "NOREPLICAS" | "READONLY" => {
+                Self { error: fault.error.while_reads_go_on(), ..fault }
+            }
+            _ => fault,
+        }
     }
 
     /// How soon to try again after this.
@@ -160,6 +166,8 @@ mod tests {
             let (code, detail) = line.split_once(' ').unwrap();
             let fault = Fault::from(make_extension_error(code.into(), Some(detail.into())));
             assert_eq!((fault.error.kind(), fault.cause), (kind, cause), "{line}");
+            let only_writes = ["OOM", "MISCONF", "NOREPLICAS", "READONLY"].contains(&code);
+            assert_eq!(fault.error.do_reads_go_on(), only_writes, "{line}");
             assert!(fault.error.message().ends_with(&format!("({code})")), "{}", fault.error);
         }
     }

@@ -191,12 +191,12 @@ async fn a_server_that_is_full_is_away_and_lets_us_in_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_loads_its_data_is_away_for_that_time() {
-    // Half a millisecond for each key, so it loads for a second.
+    // Half a millisecond for each key, so it loads for three seconds.
     let slowly = ["--key-load-delay", "500", "--loading-process-events-interval-bytes", "1024"];
     let server = own(&Options::new().arguments(slowly));
     let (store, (_, key)) = (client(&server), key("loading"));
     store.put(&key, "v".into(), minute(), PutIf::Always).await.unwrap();
-    let fill: Vec<String> = (0..2_000).flat_map(|i| [format!("fill:{i}"), "x".to_owned()]).collect();
+    let fill: Vec<String> = (0..6_000).flat_map(|i| [format!("fill:{i}"), "x".to_owned()]).collect();
     let mset: Vec<&str> = std::iter::once("MSET").chain(fill.iter().map(String::as_str)).collect();
     server.command(&mset).unwrap();
     server.command(&["SAVE"]).unwrap();

@@ -68,6 +68,7 @@ impl Outcome {
     fn of<T>(result: &Result<T, Error>) -> Self {
         match result {
             Ok(_) => Self::Good,
+            Err(error) if error.do_reads_go_on() => Self::Unknown,
             Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) => Self::Bad,
             Err(_) => Self::Unknown,
         }

@@ -9,7 +9,6 @@ use crate::engine::Engine;
 use crate::find::Seen;
 use crate::flight::Lead;
 use crate::load_task::LoadOutcome;
-use crate::receipt::Status;
 
 /// How long to wait for another's load before asking again, where nothing announces its end.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
@@ -27,6 +26,8 @@ pub(crate) enum Permit {
     IfAbsent,
     /// In tier 1 only: what is in the store is not ours to replace.
     Beside,
+    /// In tier 1 until the store is back, which could not be asked.
+    Meanwhile,
 }
 
 /// What came of asking for the right to load.
@@ -81,7 +82,7 @@ impl Engine {
             Seen::Useless(version) => Some(version),
             Seen::Nothing => None,
         };
-        if !self.settings.claims || !store.capability().claims {
+        if !store.capability().claims {
             return Ok(over.map_or(Permit::IfAbsent, Permit::Over).into());
         }
         let full = self.namespace.key(key)?;
@@ -108,10 +109,13 @@ impl Engine {
         let claim = store.claim(key, cache_codec::lease(lease, key), self.settings.claim_ttl, over);
         let read = match self.timed("claim", claim).await {
             Ok(Claim::Granted(lease)) => return Ok(Ok(Permit::Leased(lease).into())),
+            // Whoever does not wait for others keeps nothing in the store beside what they will.
+            Ok(Claim::Held { .. }) if !self.settings.claims => return Ok(Ok(Permit::Beside.into())),
             Ok(Claim::Held { remaining }) => return Ok(Ok(Attempt::Held(remaining))),
             Ok(Claim::Hit(read)) => read,
             // Without the store everybody loads for himself; what is loaded still must not undo what is stored.
-            Err(_) => return Ok(Ok(over.map_or(Permit::IfAbsent, Permit::Over).into())),
+            // Where nothing is stored, a delete by somebody else meanwhile could not be told from nothing.
+            Err(_) => return Ok(Ok(over.map_or(Permit::Meanwhile, Permit::Over).into())),
         };
         let found = self.admit(store, key, hash, read, asked).await;
         Ok(match (found.entry, found.seen) {
@@ -120,8 +124,8 @@ impl Engine {
             (_, Seen::Foreign) => Ok(Permit::Beside.into()),
             (_, Seen::Useless(version)) => Err(version),
             // Damaged bytes were removed, or came over a link that is being closed: ask anew, but not in a rush.
-            (None, Seen::Nothing) if found.status == Status::Refused => Ok(Attempt::Held(ASK_AGAIN)),
-            (None, Seen::Nothing) => Ok(Permit::IfAbsent.into()),
+            // So if the value went away between the claim and the look at it.
+            (None, Seen::Nothing) => Ok(Attempt::Held(ASK_AGAIN)),
         })
     }
 

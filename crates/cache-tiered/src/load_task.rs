@@ -221,7 +221,7 @@ impl Engine {
         // A lease dies with any invalidation; without one the fences of this process are all there is.
         let leased = matches!(load.permit, Permit::Leased(_));
         let token = self.local.token(load.hash);
-        if load.stamp.is_none() {
+        if load.stamp.is_none() || matches!(load.permit, Permit::Meanwhile) {
             let kept = self.keep_meanwhile(load, entry);
             self.release(&load.key, &load.permit).await;
             return kept;

@@ -53,7 +53,9 @@ pub struct Settings {
     /// The most keys and tags for which something is kept to be told to the store when it is back: 1 to 100 000,
     /// 10 000 by default. What is too much becomes one clear of the namespace.
     pub replay_queue: usize,
-    /// Whether a key is loaded by one process at a time, where the store can see to it. On by default.
+    /// Whether a key is loaded by one process at a time, where the store can see to it. On by default. Off, each process
+    /// loads for itself at once, and only the first of them has the store keep what it loaded. (On a store without claims
+    /// a delete by another process that comes during a load, and finds nothing to remove, does not reach it.)
     pub claims: bool,
     /// Whether `get_or_load` waits until the store has what was loaded. Off by default.
     pub wait_for_write: bool,
