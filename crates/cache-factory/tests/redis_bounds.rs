@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use cache_factory::durations::{mins, secs};
 use cache_factory::{Cache, CacheFactory, Error, HealthStatus, LoadOptions, Loaded, SetOptions};
-use cache_testkit::proxy::{Direction, Door, Fault, FaultProxy};
+use cache_testkit::proxy::{Direction, Door, Fault};
 use cache_testkit::redis::{Options, RedisServer, fresh_namespace};
-use common::{healed, own};
+use common::{healed, noise, own, parts, pass, text};
 use futures_util::future::join_all;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -21,32 +21,6 @@ const SECOND: Duration = Duration::from_secs(1);
 async fn cache(url: &str, namespace: &str) -> Cache {
     let setup = CacheFactory::new().for_web_app().redis_url(url).namespace(namespace);
     setup.connect_timeout(secs(2)).fail_on_connection_error(true).await.unwrap()
-}
-
-async fn pass(time: Duration) {
-    let began = Instant::now();
-    cache_testkit::eventually(time * 2, "time passes", || began.elapsed() >= time).await.unwrap();
-}
-
-async fn text(cache: &Cache, key: &str) -> Option<String> {
-    cache.get::<String>(key).await.unwrap().map(|found| (*found).clone())
-}
-
-fn parts(test: &str) -> (RedisServer, FaultProxy, String) {
-    let server = own(&Options::new());
-    let proxy = FaultProxy::start(server.addr()).unwrap();
-    (server, proxy, fresh_namespace(test).unwrap().as_str().to_owned())
-}
-
-fn noise(length: usize) -> String {
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        char::from(b' ' + (state >> 33).to_le_bytes()[0] % 90)
-    };
-    (0..length).map(|_| next()).collect()
 }
 
 fn commands(server: &RedisServer) -> u64 {

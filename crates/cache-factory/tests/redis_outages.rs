@@ -13,7 +13,7 @@ use cache_factory::durations::{mins, secs};
 use cache_factory::{Cache, CacheFactory, CacheSetup, Error, HealthStatus, Loaded, Tier};
 use cache_testkit::proxy::{Direction, Door, Fault, FaultProxy};
 use cache_testkit::redis::{Options, RedisServer, fresh_namespace};
-use common::{healed, own};
+use common::{healed, own, pass};
 use futures_util::future::join_all;
 
 const TASKS: usize = 32;
@@ -153,11 +153,6 @@ async fn one(cache: &Cache, task: usize, round: usize) -> Result<&'static str, S
             }
         }
     }
-}
-
-async fn pass(time: Duration) {
-    let began = Instant::now();
-    cache_testkit::eventually(time * 2, "time passes", || began.elapsed() >= time).await.unwrap();
 }
 
 /// A cache behind a proxy, a crowd on it, a fault that lasts a while, and its end.

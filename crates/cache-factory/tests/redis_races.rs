@@ -11,29 +11,13 @@ use std::time::{Duration, Instant};
 use cache_factory::durations::{mins, secs};
 use cache_factory::{Cache, CacheFactory, CacheSetup, LoadOptions, Loaded, SetOptions};
 use cache_testkit::proxy::{Door, Fault, FaultProxy};
-use cache_testkit::redis::{Options, RedisServer, fresh_namespace};
-use common::{healed, own};
+use common::{healed, parts, pass, text};
 use futures_util::future::join_all;
 use tokio::sync::{Notify, oneshot};
 
 fn setup(url: &str, namespace: &str) -> CacheSetup {
     let setup = CacheFactory::new().for_web_app().redis_url(url).namespace(namespace);
     setup.connect_timeout(secs(2)).fail_on_connection_error(true)
-}
-
-async fn pass(time: Duration) {
-    let began = Instant::now();
-    cache_testkit::eventually(time * 2, "time passes", || began.elapsed() >= time).await.unwrap();
-}
-
-async fn text(cache: &Cache, key: &str) -> Option<String> {
-    cache.get::<String>(key).await.unwrap().map(|found| (*found).clone())
-}
-
-fn parts(test: &str) -> (RedisServer, FaultProxy, String) {
-    let server = own(&Options::new());
-    let proxy = FaultProxy::start(server.addr()).unwrap();
-    (server, proxy, fresh_namespace(test).unwrap().as_str().to_owned())
 }
 
 /// Begins a load and returns when its loader runs, with what lets it end.

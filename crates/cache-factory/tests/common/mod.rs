@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use cache_factory::durations::secs;
 use cache_factory::{Cache, CacheFactory, CacheSetup, HealthStatus};
+use cache_testkit::proxy::FaultProxy;
 use cache_testkit::redis::{Options, RedisServer, fresh_namespace};
 
 /// For tests that leave the server as it is.
@@ -39,4 +40,34 @@ pub(crate) async fn healed(cache: &Cache, within: Duration) -> Duration {
         assert!(start.elapsed() < within, "{health:?}");
         tokio::task::yield_now().await;
     }
+}
+
+/// Lets so much time pass.
+pub(crate) async fn pass(time: Duration) {
+    let began = Instant::now();
+    cache_testkit::eventually(time * 2, "time passes", || began.elapsed() >= time).await.unwrap();
+}
+
+/// What a read answers.
+pub(crate) async fn text(cache: &Cache, key: &str) -> Option<String> {
+    cache.get::<String>(key).await.unwrap().map(|found| (*found).clone())
+}
+
+/// A server of its own, a proxy in front of it, and a namespace.
+pub(crate) fn parts(test: &str) -> (RedisServer, FaultProxy, String) {
+    let server = own(&Options::new());
+    let proxy = FaultProxy::start(server.addr()).unwrap();
+    (server, proxy, fresh_namespace(test).unwrap().as_str().to_owned())
+}
+
+/// A text that cannot be compressed.
+pub(crate) fn noise(length: usize) -> String {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b' ' + (state >> 33).to_le_bytes()[0] % 90)
+    };
+    (0..length).map(|_| next()).collect()
 }
