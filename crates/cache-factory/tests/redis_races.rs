@@ -293,7 +293,13 @@ async fn after_a_flush_an_acknowledged_tag_and_clear_still_void() {
             healed(&b, secs(5)).await;
             for _ in 0..2 {
                 a.set("k", "old", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
-                assert_eq!(text(&b, "k").await.as_deref(), Some("old"), "{what}");
+                let (found, receipt) = b.get_with_receipt::<String>("k").await.unwrap();
+                let (here, there) = (a.stats(), b.stats());
+                assert_eq!(
+                    found.as_deref().map(String::as_str),
+                    Some("old"),
+                    "{what}: {receipt:?} {here:?} {there:?}"
+                );
             }
             if clear {
                 b.clear().await.unwrap();

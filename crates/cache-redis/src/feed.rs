@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use cache_core::{FeedSink, LinkId, Moment, Namespace, Stamp};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use redis::{PushInfo, PushKind, Value};
 use tokio::sync::Notify;
 
@@ -28,6 +28,9 @@ pub(crate) struct Feed {
 struct Listener {
     namespace: Namespace,
     sink: Weak<dyn FeedSink>,
+    /// How often everything was voided. Held while something is told, so that marks which were asked for before are not
+    /// told after it.
+    voided: Mutex<u64>,
     /// Later marks than this have not been told.
     told: AtomicU64,
     changed: AtomicBool,
@@ -40,6 +43,16 @@ impl std::fmt::Debug for Listener {
 }
 
 impl Listener {
+    /// Tells something that was asked for, unless everything was voided since.
+    fn tell(&self, asked_at: u64, tell: impl FnOnce()) -> bool {
+        let voided = self.voided.lock();
+        let in_order = *voided == asked_at;
+        if in_order {
+            tell();
+        }
+        in_order
+    }
+
     fn concerns(&self, key: &[u8]) -> bool {
         key.starts_with(self.namespace.prefix().as_bytes())
     }
@@ -50,6 +63,7 @@ impl Feed {
         let listener = Listener {
             namespace: namespace.clone(),
             sink: Weak::clone(sink),
+            voided: Mutex::new(0),
             told: AtomicU64::new(UNKNOWN),
             changed: AtomicBool::new(false),
         };
@@ -124,6 +138,8 @@ impl Feed {
     /// Everything may have changed.
     pub(crate) fn retire_all(&self, link: LinkId) {
         for listener in self.listeners.read().iter() {
+            let mut voided = listener.voided.lock();
+            *voided += 1;
             listener.told.store(UNKNOWN, Ordering::Release);
             self.marks_have_changed(listener);
             if let Some(sink) = listener.sink.upgrade() {
@@ -163,6 +179,7 @@ impl Feed {
             if !listener.changed.swap(false, Ordering::AcqRel) && conn.tracking {
                 continue;
             }
+            let asked_at = *listener.voided.lock();
             let told = listener.told.load(Ordering::Acquire);
             if told == UNKNOWN {
                 let seq = marks::position(conn, &listener.namespace).await?;
@@ -173,15 +190,16 @@ impl Feed {
                 continue;
             }
             match marks::since(conn, &listener.namespace, told).await? {
-                News::Lost => sink.retire_all(conn.link),
+                News::Lost => {
+                    listener.tell(asked_at, || sink.retire_all(conn.link));
+                }
                 News::Marks(marks) => {
                     let Some(&(_, last)) = marks.last() else { continue };
-                    for (mark, at) in &marks {
-                        sink.mark(mark, *at);
+                    if marks.iter().all(|(mark, at)| listener.tell(asked_at, || sink.mark(mark, *at))) {
+                        // If somebody learned of an earlier position meanwhile, some marks are told twice.
+                        let (set, see) = (Ordering::AcqRel, Ordering::Acquire);
+                        let _ = listener.told.compare_exchange(told, last.seq, set, see);
                     }
-                    // If somebody learned of an earlier position meanwhile, some marks are told twice.
-                    let _ =
-                        listener.told.compare_exchange(told, last.seq, Ordering::AcqRel, Ordering::Acquire);
                 }
             }
         }
