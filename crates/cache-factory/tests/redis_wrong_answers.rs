@@ -19,6 +19,19 @@ async fn cache(url: &str, namespace: &str) -> Cache {
     setup.connect_timeout(secs(5)).fail_on_connection_error(true).await.unwrap()
 }
 
+/// The key was deleted, and nothing that arrives late brings it back.
+async fn stays_gone(cache: &Cache, key: &str) {
+    let began = Instant::now();
+    while began.elapsed() < secs(2) {
+        assert!(
+            text(cache, key).await.is_none(),
+            "a value after its acknowledged delete, {:?}",
+            began.elapsed()
+        );
+        tokio::task::yield_now().await;
+    }
+}
+
 /// A large value is on its way over its own connection, slowly; a delete over the other one overtakes it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_write_that_was_given_up_does_not_come_after_an_acknowledged_delete() {
@@ -35,15 +48,7 @@ async fn a_large_write_that_was_given_up_does_not_come_after_an_acknowledged_del
     cache.delete("k").await.unwrap();
     assert_eq!(text(&cache, "k").await, None);
     proxy.set(Fault::Pass);
-    let began = Instant::now();
-    while began.elapsed() < secs(2) {
-        assert!(
-            text(&cache, "k").await.is_none(),
-            "a value after its acknowledged delete, {:?}",
-            began.elapsed()
-        );
-        tokio::task::yield_now().await;
-    }
+    stays_gone(&cache, "k").await;
     drop(server);
 }
 
@@ -64,15 +69,7 @@ async fn what_was_sent_over_a_given_up_connection_does_not_come_after_an_acknowl
     cache.delete("k").await.unwrap();
     assert_eq!(text(&cache, "k").await, None);
     proxy.set(Fault::Pass);
-    let began = Instant::now();
-    while began.elapsed() < secs(2) {
-        assert!(
-            text(&cache, "k").await.is_none(),
-            "a value after its acknowledged delete, {:?}",
-            began.elapsed()
-        );
-        tokio::task::yield_now().await;
-    }
+    stays_gone(&cache, "k").await;
     drop(server);
 }
 

@@ -93,6 +93,8 @@ impl Client {
             lease_magic: [a, b, c, d],
         }
     }
+
+    /// The connection that is tracked.
     pub(crate) async fn conn(&self) -> Result<Arc<Conn>, Error> {
         self.main.conn().await
     }

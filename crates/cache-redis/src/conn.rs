@@ -76,7 +76,7 @@ impl Conn {
         }
         match self.one(redis::cmd("CLIENT").arg("KILL").arg("ID").arg(other.client)).await {
             Ok(_) => Ok(true),
-            Err(fault) if fault.cause == Cause::Broken || fault.error.is_retryable() => Err(fault),
+            Err(fault) if fault.is_outage() => Err(fault),
             Err(_) => Ok(false),
         }
     }

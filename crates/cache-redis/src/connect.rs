@@ -117,7 +117,7 @@ fn sign_in_fault(error: redis::RedisError) -> Fault {
 async fn start_tracking(conn: &Conn) -> Result<bool, Fault> {
     match conn.one(redis::cmd("CLIENT").arg("TRACKING").arg("ON").arg("NOLOOP")).await {
         Ok(_) => Ok(true),
-        Err(fault) if fault.cause == Cause::Broken || fault.error.is_retryable() => Err(fault),
+        Err(fault) if fault.is_outage() => Err(fault),
         Err(fault) => {
             tracing::warn!(reason = %fault.error, "the server does not tell what others change");
             Ok(false)
@@ -138,7 +138,7 @@ async fn greet(conn: &mut Conn) -> Result<(), Fault> {
     let info = match conn.one(redis::cmd("INFO").arg("server")).await {
         Ok(Value::BulkString(info)) => String::from_utf8_lossy(&info).into_owned(),
         Ok(Value::VerbatimString { text, .. }) => text,
-        Err(fault) if fault.cause == Cause::Broken || fault.error.is_retryable() => return Err(fault),
+        Err(fault) if fault.is_outage() => return Err(fault),
         Ok(_) | Err(_) => return Ok(()),
     };
     let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));

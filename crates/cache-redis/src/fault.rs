@@ -69,6 +69,11 @@ impl Fault {
         }
     }
 
+    /// Whether the server was not there, rather than unwilling.
+    pub(crate) fn is_outage(&self) -> bool {
+        self.cause == Cause::Broken || self.error.is_retryable()
+    }
+
     /// How soon to try again after this.
     pub(crate) fn trouble(&self) -> Trouble {
         if self.error.kind() == ErrorKind::Configuration { Trouble::Refused } else { Trouble::Away }

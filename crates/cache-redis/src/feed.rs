@@ -75,14 +75,13 @@ impl Feed {
             listeners.push(Arc::new(listener));
             listeners.iter().filter(|it| it.namespace == *namespace).rev().skip(1).cloned().collect()
         };
-        for other in others.iter().filter_map(|listener| listener.sink.upgrade()) {
-            // What it keeps was told of all changes so far, and is not told of those that the new one makes.
-            if let Some((link, _)) = *self.alive.read() {
-                other.retire_all(link);
-            }
-        }
         // Not before it is listened to: what came in between would be missed.
-        if let (Some((link, sent_at)), Some(sink)) = (*self.alive.read(), sink.upgrade()) {
+        let Some((link, sent_at)) = *self.alive.read() else { return };
+        for other in &others {
+            // What it keeps was told of all changes so far, and is not told of those that the new one makes.
+            self.void(other, link);
+        }
+        if let Some(sink) = sink.upgrade() {
             sink.alive(link, sent_at);
         }
     }
@@ -138,13 +137,18 @@ impl Feed {
     /// Everything may have changed.
     pub(crate) fn retire_all(&self, link: LinkId) {
         for listener in self.listeners.read().iter() {
-            let mut voided = listener.voided.lock();
-            *voided += 1;
-            listener.told.store(UNKNOWN, Ordering::Release);
-            self.marks_have_changed(listener);
-            if let Some(sink) = listener.sink.upgrade() {
-                sink.retire_all(link);
-            }
+            self.void(listener, link);
+        }
+    }
+
+    /// Everything that a listener was told is void.
+    fn void(&self, listener: &Listener, link: LinkId) {
+        let mut voided = listener.voided.lock();
+        *voided += 1;
+        listener.told.store(UNKNOWN, Ordering::Release);
+        self.marks_have_changed(listener);
+        if let Some(sink) = listener.sink.upgrade() {
+            sink.retire_all(link);
         }
     }
 

@@ -218,9 +218,8 @@ impl BatchTask {
         }
         // Sampled before the loader looks at anything, so that whatever is invalidated from now on voids the values.
         let known = engine.marks.newest();
-        let claimed = loads.iter().any(|load| load.permit.lease().is_some());
-        let since = if claimed { engine.timer.now() } else { began };
-        let stamp = engine.stamp_by(since + engine.settings.store_timeout).await.ok();
+        let leased = loads.iter().any(|load| load.permit.lease().is_some());
+        let stamp = engine.stamp_of_load(began, leased).await;
         loads.iter_mut().for_each(|load| (load.stamp, load.known) = (stamp, known));
         engine.counters.loads.one();
         let missing = loads.iter().map(|load| String::from(&*load.key)).collect();

@@ -213,7 +213,14 @@ impl Engine {
         announced && self.lease.allows_copies() && self.check_open().is_ok()
     }
 
-    /// The position that a load which starts now gets.
+    /// The position for a load that began then, once it has asked for its claim. A claim that was not answered has used
+    /// up the time in which the store may be asked. `None` if the store cannot tell.
+    pub(crate) async fn stamp_of_load(&self, began: Moment, leased: bool) -> Option<Stamp> {
+        let since = if leased { self.timer.now() } else { began };
+        self.stamp_by(since + self.settings.store_timeout).await.ok()
+    }
+
+    /// The position that a write or load which starts now gets.
     pub(crate) async fn stamp_by(&self, deadline: Moment) -> Result<Stamp, Error> {
         let Some(store) = self.store.as_ref().filter(|_| self.has_marks()) else {
             return Ok(self.marks.stamp().unwrap_or_default());

@@ -58,9 +58,7 @@ impl LoadTask {
         };
         // Sampled before the loader looks at anything, so that whatever is invalidated from now on voids the value.
         let known = engine.marks.newest();
-        // A claim that was not answered has used up the time in which the store may be asked.
-        let since = if permit.lease().is_some() { engine.timer.now() } else { began };
-        let stamp = engine.stamp_by(since + engine.settings.store_timeout).await.ok();
+        let stamp = engine.stamp_of_load(began, permit.lease().is_some()).await;
         engine.counters.loads.one();
         let scope = LoadScope::new(options.entry);
         let loading = frame.enter(loader(scope.clone()));
