@@ -9,8 +9,9 @@ use std::time::Duration;
 use cache_core::{Clock, Error, Problems, SystemClock, Ttl};
 
 use crate::cache::{MemoryCache, Settings};
-use crate::engine::Engine;
+use crate::engine::{Engine, Plan};
 use crate::entry::Entry;
+use crate::garbage::{Listener, RemovalCause};
 use crate::hasher::KeyHasher;
 use crate::limits;
 
@@ -33,6 +34,8 @@ pub struct MemoryCacheBuilder<K, V> {
     clock: Option<Arc<dyn Clock>>,
     hasher: KeyHasher,
     shards: Option<usize>,
+    time_to_idle: Option<Duration>,
+    listener: Option<Listener<K, V>>,
     types: PhantomData<fn(K) -> V>,
 }
 
@@ -46,6 +49,8 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
             clock: None,
             hasher: KeyHasher::random(),
             shards: None,
+            time_to_idle: None,
+            listener: None,
             types: PhantomData,
         }
     }
@@ -102,6 +107,26 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
         self
     }
 
+    /// Ends entries that nobody has read for so long, 1 ms to 365 days, even if their TTL is not over. Off by default,
+    /// because every hit then writes to its entry.
+    ///
+    /// Idle time is measured by the clock's coarse side: a read can count as earlier than it was by up to
+    /// [`Clock::coarse_error`], mostly a few milliseconds.
+    pub fn time_to_idle(mut self, time_to_idle: Duration) -> Self {
+        self.time_to_idle = Some(time_to_idle);
+        self
+    }
+
+    /// Told of every entry that is no longer held, and why: after the fact, in the thread of the call that let it go,
+    /// with no lock held, so it may call the cache. Of an entry that expired it is told when its memory is given back.
+    /// Entries that are held when the cache itself is dropped are not told of.
+    ///
+    /// A panic in it is caught and has no effect on the call or on the next telling.
+    pub fn on_removal(mut self, listener: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Arc::new(listener));
+        self
+    }
+
     /// Makes the cache.
     ///
     /// # Errors
@@ -114,6 +139,14 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
         let mut problems = Problems::default();
         limits::check(self.max_entries, max_weight, &mut problems);
         let default_ttl = problems.take(Ttl::new(self.default_ttl)).unwrap_or(Ttl::MAX);
+        if let Some(Err(_)) = self.time_to_idle.map(Ttl::new) {
+            problems.check(false, || {
+                format!(
+                    "time_to_idle: {:?} given, 1 ms to 365 days allowed",
+                    self.time_to_idle.unwrap_or_default()
+                )
+            });
+        }
         if let Some(shards) = self.shards {
             problems.check(shards.is_power_of_two() && shards <= self.max_entries, || {
                 format!("shards: {shards} given, a power of two up to max_entries allowed")
@@ -123,13 +156,20 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
         let shards = self.shards.unwrap_or_else(|| limits::shards(self.max_entries));
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let settings = Settings {
-            coarse_error: clock.coarse_error(),
+            coarse_error: u64::try_from(clock.coarse_error().as_nanos()).unwrap_or(u64::MAX),
             clock,
             default_ttl,
             weigher: self.weigher.unwrap_or_else(|| Box::new(move |_, _| own_weight)),
             hasher: self.hasher,
         };
-        Ok(MemoryCache::from_parts(Engine::new(self.max_entries, max_weight, shards), settings))
+        let plan = Plan {
+            max_entries: self.max_entries,
+            max_weight,
+            shards,
+            idle: self.time_to_idle,
+            listener: self.listener,
+        };
+        Ok(MemoryCache::from_parts(Engine::new(plan), settings))
     }
 }
 
@@ -140,6 +180,7 @@ impl<K, V> fmt::Debug for MemoryCacheBuilder<K, V> {
             .field("max_weight", &self.max_weight)
             .field("default_ttl", &self.default_ttl)
             .field("shards", &self.shards)
+            .field("time_to_idle", &self.time_to_idle)
             .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use cache_core::{Clock, Error, ErrorKind, Fill, FillToken, Filled, Moment, Ttl};
 
 use crate::builder::{MemoryCacheBuilder, Weigher};
 use crate::engine::Engine;
+use crate::flight::Flights;
 use crate::hash::Hashed;
 use crate::hasher::KeyHasher;
 use crate::options::EntryOptions;
@@ -24,13 +25,15 @@ use crate::stats::MemoryStats;
 ///
 /// A panic in your code (`Hash`, `Eq`, `Clone`, `Drop`, the weigher, a closure) passes through and leaves the map whole.
 pub struct MemoryCache<K, V> {
-    engine: Engine<K, V>,
-    settings: Settings<K, V>,
+    pub(crate) engine: Engine<K, V>,
+    pub(crate) settings: Settings<K, V>,
+    pub(crate) flights: Flights<K, V>,
 }
 
 pub(crate) struct Settings<K, V> {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) coarse_error: Duration,
+    /// In nanoseconds.
+    pub(crate) coarse_error: u64,
     pub(crate) default_ttl: Ttl,
     pub(crate) weigher: Weigher<K, V>,
     pub(crate) hasher: KeyHasher,
@@ -52,7 +55,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
     }
 
     pub(crate) fn from_parts(engine: Engine<K, V>, settings: Settings<K, V>) -> Self {
-        Self { engine, settings }
+        Self { engine, settings, flights: Flights::new() }
     }
 
     /// A clone of the key's value, if it is held and its time is not over. Make `V` an [`Arc`] where cloning is dear:
@@ -79,6 +82,14 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
     {
         let alive = self.alive();
         self.engine.read(self.hash(key), |held| held.borrow() == key, alive, |value| Some(read(value)))
+    }
+
+    /// As [`get`](MemoryCache::get), but counted neither as a read nor in the entry's favour.
+    pub(crate) fn peek(&self, key: &K) -> Option<V>
+    where
+        V: Clone,
+    {
+        self.engine.look(self.hash(key), |held| held == key, self.alive(), V::clone)
     }
 
     /// Whether the key is held and its time is not over. Not counted as a read.
@@ -111,7 +122,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
     /// [`ErrorKind::TooLarge`] if the entry is heavier than the whole cache may be; the key's older value is gone then,
     /// because it is no longer what the caller wants to be read.
     pub fn insert(&self, key: K, value: V, options: impl Into<EntryOptions>) -> Result<(), Error> {
-        self.put(key, value, options.into(), Fill::Write).map(|_| ())
+        self.put(key, value, options.into(), Fill::Write, |_| true).map(|_| ())
     }
 
     /// Holds `value`, which was read or computed after `token` was taken, unless the key was written or removed
@@ -140,7 +151,8 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         options: impl Into<EntryOptions>,
         token: FillToken,
     ) -> Result<bool, Error> {
-        self.put(key, value, options.into(), Fill::Load(token)).map(|filled| filled == Filled::Stored)
+        self.put(key, value, options.into(), Fill::Load(token), |_| true)
+            .map(|filled| filled == Filled::Stored)
     }
 
     /// A token for [`fill`](MemoryCache::fill). Take it before the value is asked for.
@@ -154,14 +166,41 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         self.engine.token(self.hash(key))
     }
 
+    /// As [`insert`](MemoryCache::insert), but only if `condition` says yes to the value held, or to there being none:
+    /// what it decides on does not change in between. Returns whether the new value is held.
+    ///
+    /// ```
+    /// # use cache_memory::MemoryCache;
+    /// let cache: MemoryCache<&str, u32> = MemoryCache::new(100)?;
+    /// assert!(cache.insert_if("best", 7, (), |held| held.is_none())?, "there was none");
+    /// assert!(!cache.insert_if("best", 5, (), |held| held < Some(&5))?, "7 is better");
+    /// # Ok::<(), cache_core::Error>(())
+    /// ```
+    ///
+    /// `condition` runs under the lock of the key's shard, more than once if room has to be made: keep it short. It
+    /// must not call this cache; that would wait for ever.
+    ///
+    /// # Errors
+    /// As [`insert`](MemoryCache::insert).
+    pub fn insert_if(
+        &self,
+        key: K,
+        value: V,
+        options: impl Into<EntryOptions>,
+        condition: impl FnMut(Option<&V>) -> bool,
+    ) -> Result<bool, Error> {
+        self.put(key, value, options.into(), Fill::Write, condition).map(|filled| filled == Filled::Stored)
+    }
+
     /// Removes the key and hands out its value, unless its time was over. Fences older tokens in any case.
     pub fn remove<Q>(&self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let removed = self.engine.remove(self.hash(key), |held| held.borrow() == key)?;
-        (!removed.node.is_dead(self.settings.clock.now())).then_some(removed.value)
+        let now = self.settings.clock.now();
+        let removed = self.engine.remove(self.hash(key), |held| held.borrow() == key, now)?;
+        (!removed.is_dead(now)).then_some(removed.value)
     }
 
     /// Removes all entries and gives their memory back before it returns. Fences all older tokens.
@@ -174,36 +213,11 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         self.engine.retire();
     }
 
-    /// Shows every live entry to `visit`, in no order. It sees clones and runs with no lock held, so it may call this
-    /// cache. What changes meanwhile may be seen or not; an entry that stays is seen once.
-    pub fn for_each(&self, mut visit: impl FnMut(&K, &V))
-    where
-        K: Clone,
-        V: Clone,
-    {
-        let now = self.settings.clock.now();
-        self.engine.walk(
-            |entry| (!entry.node.is_dead(now)).then(|| (entry.key.clone(), entry.value.clone())),
-            |_, (key, value)| visit(&key, &value),
-        );
-    }
-
-    /// Removes every live entry for which `keep` says no; one that is overwritten meanwhile stays. `keep` sees clones
-    /// and runs with no lock held, so it may call this cache.
-    pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool)
-    where
-        K: Clone,
-        V: Clone,
-    {
-        let now = self.settings.clock.now();
-        self.engine.walk(
-            |entry| (!entry.node.is_dead(now)).then(|| (entry.key.clone(), entry.value.clone())),
-            |place, (key, value)| {
-                if !keep(&key, &value) {
-                    drop(self.engine.remove_seen(self.hash(&key), &place));
-                }
-            },
-        );
+    /// Removes everything whose time is over and gives its memory back; returns how many entries that were.
+    ///
+    /// Inserts do this bit by bit. Call it where a cache may rest for long with large values in it.
+    pub fn remove_expired(&self) -> usize {
+        self.engine.sweep_all(self.settings.clock.now())
     }
 
     /// Entries held, those among them whose time is over and which no insert has swept away yet.
@@ -228,12 +242,12 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
 
     /// What was counted since the start, and what is held.
     pub fn stats(&self) -> MemoryStats {
-        let counters = self.engine.counters();
+        let counts = self.engine.counts();
         MemoryStats {
-            hits: counters.hits,
-            misses: counters.misses,
-            evicted: counters.evicted,
-            expired: counters.expired,
+            hits: counts.hits,
+            misses: counts.misses,
+            evicted: counts.evicted,
+            expired: counts.expired,
             entries: self.engine.len() as u64,
             max_entries: self.engine.max_entries() as u64,
             weight: self.engine.budget().used(),
@@ -241,27 +255,40 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         }
     }
 
-    fn put(&self, key: K, value: V, options: EntryOptions, fill: Fill) -> Result<Filled, Error> {
+    pub(crate) fn put(
+        &self,
+        key: K,
+        value: V,
+        options: EntryOptions,
+        fill: Fill,
+        when: impl FnMut(Option<&V>) -> bool,
+    ) -> Result<Filled, Error> {
         let ttl = options.ttl.map_or(Ok(self.settings.default_ttl), Ttl::new)?;
         let weight = options.weight.unwrap_or_else(|| (self.settings.weigher)(&key, &value));
         let hash = self.hash(&key);
         let now = self.settings.clock.now();
         let new = New { key, value, expires: now + ttl.as_duration(), weight };
-        match self.engine.insert(hash, new, fill, now) {
+        match self.engine.insert_if(hash, new, fill, now, when) {
             Filled::TooLarge => Err(too_large(weight, self.engine.budget().max())),
             filled => Ok(filled),
         }
     }
 
-    fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> Hashed {
+    pub(crate) fn hash<Q: Hash + ?Sized>(&self, key: &Q) -> Hashed {
         self.settings.hasher.hash(key)
     }
 
     /// Judges an expiry by the coarse clock, and asks the exact one only where the coarse one may be wrong.
     #[inline]
-    fn alive(&self) -> impl FnOnce(Moment) -> bool {
-        let latest = self.settings.clock.coarse() + self.settings.coarse_error;
-        move |expires| latest < expires || self.settings.clock.now() < expires
+    fn alive(&self) -> impl FnOnce(Moment) -> Option<Moment> {
+        move |expires| {
+            let coarse = self.settings.clock.coarse();
+            if coarse.as_nanos().saturating_add(self.settings.coarse_error) < expires.as_nanos() {
+                return Some(coarse);
+            }
+            let now = self.settings.clock.now();
+            (now < expires).then_some(now)
+        }
     }
 }
 

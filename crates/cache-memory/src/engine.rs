@@ -1,19 +1,22 @@
 //! The sharded map under both faces of this crate: hashes come from outside, keys are compared by closures.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use cache_core::{Fill, FillToken, Filled, Moment};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::budget::Budget;
 use crate::entry::Entry;
+use crate::garbage::{Listener, RemovalCause, tell};
 use crate::hash::Hashed;
+use crate::idle::Idle;
 use crate::room::{Call, Prepared};
-use crate::shard::{Counters, New, Shard};
+use crate::shard::{New, Shard};
 use crate::slab::Slab;
+use crate::stats::Counts;
+use crate::walk::Place;
 
-/// Entries looked at under one lock by [`Engine::walk`].
-const CHUNK: u32 = 256;
 /// Stripes of the whole map and, where that is more, of each shard.
 const STRIPES: usize = 1024;
 const STRIPES_A_SHARD: usize = 64;
@@ -25,20 +28,25 @@ pub(crate) struct Engine<K, V> {
     epoch: AtomicU64,
     budget: Budget,
     max_entries: usize,
+    listener: Option<Listener<K, V>>,
+}
+
+/// What an engine is made for.
+pub(crate) struct Plan<K, V> {
+    /// At least 1.
+    pub(crate) max_entries: usize,
+    pub(crate) max_weight: u64,
+    /// A power of two and at most `max_entries`.
+    pub(crate) shards: usize,
+    pub(crate) idle: Option<Duration>,
+    pub(crate) listener: Option<Listener<K, V>>,
 }
 
 /// Keeps the locks of two shards out of one cache line, and out of one prefetched pair.
 #[repr(align(128))]
 struct Padded<T>(T);
 
-type Locked<K, V> = Padded<Mutex<Shard<K, V>>>;
-
-/// Where [`Engine::walk`] saw an entry, and which write it was.
-pub(crate) struct Place {
-    shard: usize,
-    index: u32,
-    stamp: u32,
-}
+type Locked<K, V> = Padded<RwLock<Shard<K, V>>>;
 
 /// What becomes of an entry after [`Engine::edit`].
 pub(crate) enum After {
@@ -49,43 +57,66 @@ pub(crate) enum After {
 }
 
 impl<K: Eq, V> Engine<K, V> {
-    /// `shards` is a power of two and at most `max_entries`.
-    pub(crate) fn new(max_entries: usize, max_weight: u64, shards: usize) -> Self {
+    pub(crate) fn new(plan: Plan<K, V>) -> Self {
+        let Plan { max_entries, max_weight, shards, idle, listener } = plan;
         let stripes = (STRIPES / shards).max(STRIPES_A_SHARD);
         let share = |n: usize| max_entries / shards + usize::from(n < max_entries % shards);
+        let shard = |n| Padded(RwLock::new(Shard::new(share(n), stripes, idle.map(Idle::new))));
         Self {
-            shards: (0..shards).map(|n| Padded(Mutex::new(Shard::new(share(n), stripes)))).collect(),
+            shards: (0..shards).map(shard).collect(),
             bits: shards.trailing_zeros(),
             epoch: AtomicU64::new(0),
             budget: Budget::new(max_weight),
             max_entries,
+            listener,
         }
     }
 
-    /// Looks the key up and counts a hit if it is held, `alive` says so of its expiry, and `pick` takes it.
+    /// Looks the key up and counts a hit if it is held, `alive` tells the time in answer to its expiry (`None`: it is
+    /// over), and `pick` takes it.
     ///
-    /// `pick` runs under the lock.
+    /// `pick` runs under the lock, which readers share.
     #[inline]
     pub(crate) fn read<R>(
         &self,
         hash: Hashed,
         eq: impl Fn(&K) -> bool,
-        alive: impl FnOnce(Moment) -> bool,
+        alive: impl FnOnce(Moment) -> Option<Moment>,
         pick: impl FnOnce(&V) -> Option<R>,
     ) -> Option<R> {
-        let mut shard = self.shard(hash);
+        let shard = self.shard(hash);
         if shard.epoch == self.epoch()
-            && let Some(index) = shard.find(hash, eq)
-            && let Some(entry) = shard.slab.get_mut(index)
-            && alive(entry.node.expires)
+            && let Some(slot) = shard.find(hash, eq)
+            && let Some(entry) = shard.slab.get(slot)
+            && let Some(now) = alive(entry.head.expires())
             && let Some(picked) = pick(&entry.value)
         {
-            entry.node.touch();
-            shard.counters.hits += 1;
+            entry.head.touch();
+            if let Some(idle) = &shard.idle {
+                idle.read(slot, &entry.head, now);
+            }
+            shard.reads.hit();
             return Some(picked);
         }
-        shard.counters.misses += 1;
+        shard.reads.miss();
         None
+    }
+
+    /// What `pick` takes of the key's value, if it is held and `alive`; nothing is counted.
+    pub(crate) fn look<R>(
+        &self,
+        hash: Hashed,
+        eq: impl Fn(&K) -> bool,
+        alive: impl FnOnce(Moment) -> Option<Moment>,
+        pick: impl FnOnce(&V) -> R,
+    ) -> Option<R> {
+        let shard = self.shard(hash);
+        if shard.epoch != self.epoch() {
+            return None;
+        }
+        let entry = shard.slab.get(shard.find(hash, eq)?)?;
+        alive(entry.head.expires())?;
+        Some(pick(&entry.value))
     }
 
     /// The expiry of the key's entry; no hit is counted.
@@ -95,7 +126,7 @@ impl<K: Eq, V> Engine<K, V> {
             return None;
         }
         let index = shard.find(hash, eq)?;
-        shard.slab.get(index).map(|entry| entry.node.expires)
+        shard.slab.get(index).map(|entry| entry.head.expires())
     }
 
     pub(crate) fn token(&self, hash: Hashed) -> FillToken {
@@ -104,21 +135,39 @@ impl<K: Eq, V> Engine<K, V> {
     }
 
     pub(crate) fn insert(&self, hash: Hashed, new: New<K, V>, fill: Fill, now: Moment) -> Filled {
+        self.insert_if(hash, new, fill, now, |_| true)
+    }
+
+    /// As [`Engine::insert`], but only if `when` says yes to the live value, or to there being none. `when` runs under
+    /// the lock, once for each try.
+    pub(crate) fn insert_if(
+        &self,
+        hash: Hashed,
+        new: New<K, V>,
+        fill: Fill,
+        now: Moment,
+        mut when: impl FnMut(Option<&V>) -> bool,
+    ) -> Filled {
         loop {
             let mut call = Call::new(now, &self.budget);
-            let lacking = {
-                let mut shard = self.current(hash);
-                let eq = |key: &K| *key == new.key;
-                match shard.prepare(hash, eq, new.weight, fill, &mut call) {
-                    Prepared::Room(found) => {
-                        shard.put(hash, found, new, fill, &mut call);
-                        return Filled::Stored;
-                    }
-                    Prepared::Refused(filled) => return filled,
-                    Prepared::Lacking(weight) => weight,
+            let mut shard = self.current(hash);
+            let prepared = shard.prepare(hash, |key| *key == new.key, &mut when, new.weight, fill, &mut call);
+            let lacking = match prepared {
+                Prepared::Room(found) => {
+                    shard.put(hash, found, new, fill, &mut call);
+                    drop(shard);
+                    call.garbage.bury(self.listener.as_ref());
+                    return Filled::Stored;
                 }
+                Prepared::Refused(filled) => {
+                    drop(shard);
+                    call.garbage.bury(self.listener.as_ref());
+                    return filled;
+                }
+                Prepared::Lacking(weight) => weight,
             };
-            drop(call);
+            drop(shard);
+            call.garbage.bury(self.listener.as_ref());
             self.relieve(hash, lacking, now);
         }
     }
@@ -146,30 +195,56 @@ impl<K: Eq, V> Engine<K, V> {
                     found_some = true;
                 }
                 self.budget.release(freed);
+                drop(shard);
+                call.garbage.bury(self.listener.as_ref());
             }
         }
     }
 
     /// Removes the key's entry, dead or alive, and fences older tokens whether or not there was one.
-    pub(crate) fn remove(&self, hash: Hashed, eq: impl Fn(&K) -> bool) -> Option<Entry<K, V>> {
+    pub(crate) fn remove(&self, hash: Hashed, eq: impl Fn(&K) -> bool, now: Moment) -> Option<Entry<K, V>> {
         let mut shard = self.current(hash);
         let found = shard.find(hash, eq);
         shard.fence(hash);
         let entry = shard.take(found?)?;
-        self.budget.release(entry.node.weight);
-        Some(entry)
+        drop(shard);
+        Some(self.removed(entry, now))
     }
 
-    /// Removes what [`Engine::walk`] saw, unless it was overwritten since.
-    pub(crate) fn remove_seen(&self, hash: Hashed, place: &Place) -> Option<Entry<K, V>> {
+    /// Removes what a walk saw, unless it was overwritten since.
+    pub(crate) fn remove_seen(&self, hash: Hashed, place: &Place, now: Moment) -> Option<Entry<K, V>> {
         let mut shard = self.current_at(place.shard);
-        if shard.slab.get(place.index)?.node.stamp != place.stamp {
+        let entry = shard.slab.get(place.slot)?;
+        if entry.head.stamp != place.stamp || entry.head.hash != hash.short() {
             return None;
         }
         shard.fence(hash);
-        let entry = shard.take(place.index)?;
-        self.budget.release(entry.node.weight);
-        Some(entry)
+        let entry = shard.take(place.slot)?;
+        drop(shard);
+        Some(self.removed(entry, now))
+    }
+
+    fn removed(&self, entry: Entry<K, V>, now: Moment) -> Entry<K, V> {
+        self.budget.release(entry.weight);
+        if let Some(listener) = &self.listener {
+            tell(listener, &entry.key, &entry.value, entry.cause(RemovalCause::Removed, now));
+        }
+        entry
+    }
+
+    /// Removes everything whose time is over. Returns how many entries that were.
+    pub(crate) fn sweep_all(&self, now: Moment) -> usize {
+        let mut sum = 0;
+        for n in 0..self.shards.len() {
+            let mut call = Call::new(now, &self.budget);
+            let mut shard = self.current_at(n);
+            let (count, freed) = shard.sweep_all(&mut call);
+            self.budget.release(freed);
+            drop(shard);
+            call.garbage.bury(self.listener.as_ref());
+            sum += count;
+        }
+        sum
     }
 
     /// Changes the key's value in place, if it is held. `change` runs under the lock; what it takes out of the value
@@ -192,10 +267,13 @@ impl<K: Eq, V> Engine<K, V> {
         let (result, after) = change(&mut entry.value);
         match after {
             After::Keep => {}
-            After::KeepUntil(expires) => entry.node.expires = expires,
+            After::KeepUntil(expires) => {
+                entry.head.expire_at(expires);
+                shard.sweep.note(expires);
+            }
             After::Remove => {
                 removed = shard.take(index);
-                self.budget.release(removed.as_ref().map_or(0, |entry| entry.node.weight));
+                self.budget.release(removed.as_ref().map_or(0, |entry| entry.weight));
             }
         }
         drop(shard);
@@ -214,49 +292,20 @@ impl<K: Eq, V> Engine<K, V> {
         for n in 0..self.shards.len() {
             let retired = self.current_at(n).take_retired();
             // All of the weight first: a value whose `Drop` panics must not leave some of it reserved for ever.
-            let weights = retired.iter().flat_map(Slab::iter).map(|entry| entry.node.weight);
-            self.budget.release(weights.sum());
+            self.budget.release(retired.iter().flat_map(Slab::iter).map(|entry| entry.weight).sum());
+            if let Some(listener) = &self.listener {
+                for entry in retired.iter().flat_map(Slab::iter) {
+                    tell(listener, &entry.key, &entry.value, RemovalCause::Cleared);
+                }
+            }
             drop(retired);
         }
-    }
-
-    /// Shows what `pick` takes of every entry to `visit`, a chunk of slots at a time and with no lock held.
-    /// An entry that stays is seen once.
-    pub(crate) fn walk<R>(&self, pick: impl Fn(&Entry<K, V>) -> Option<R>, mut visit: impl FnMut(Place, R)) {
-        for n in 0..self.shards.len() {
-            let mut from = 0;
-            while let Some((seen, next)) = self.chunk(n, from, &pick) {
-                for (place, picked) in seen {
-                    visit(place, picked);
-                }
-                from = next;
-            }
-        }
-    }
-
-    fn chunk<R>(
-        &self,
-        n: usize,
-        from: u32,
-        pick: impl Fn(&Entry<K, V>) -> Option<R>,
-    ) -> Option<(Vec<(Place, R)>, u32)> {
-        let shard = self.shards.get(n)?.0.lock();
-        let slots = u32::try_from(shard.slab.slots()).unwrap_or(u32::MAX);
-        if shard.epoch != self.epoch() || from >= slots {
-            return None;
-        }
-        let next = slots.min(from + CHUNK);
-        let look = |index| {
-            let entry = shard.slab.get(index)?;
-            Some((Place { shard: n, index, stamp: entry.node.stamp }, pick(entry)?))
-        };
-        Some(((from..next).filter_map(look).collect(), next))
     }
 
     /// Entries held; those that expired and were not swept yet are among them.
     pub(crate) fn len(&self) -> usize {
         let held = |shard: &Shard<K, V>| if shard.epoch == self.epoch() { shard.slab.len() } else { 0 };
-        self.shards.iter().map(|shard| held(&shard.0.lock())).sum()
+        self.shards.iter().map(|shard| held(&shard.0.read())).sum()
     }
 
     pub(crate) fn max_entries(&self) -> usize {
@@ -267,35 +316,41 @@ impl<K: Eq, V> Engine<K, V> {
         &self.budget
     }
 
-    pub(crate) fn counters(&self) -> Counters {
-        let mut sum = Counters::default();
+    pub(crate) fn counts(&self) -> Counts {
+        let mut sum = Counts::default();
         for shard in &self.shards {
-            let one = shard.0.lock().counters;
-            sum.hits += one.hits;
-            sum.misses += one.misses;
-            sum.evicted += one.evicted;
-            sum.expired += one.expired;
+            let shard = shard.0.read();
+            let (hits, misses) = shard.reads.both();
+            sum.hits += hits;
+            sum.misses += misses;
+            sum.evicted += shard.counters.evicted;
+            sum.expired += shard.counters.expired;
         }
         sum
     }
 
     /// Asked under a shard's lock, so that two who hold the same lock one after the other see no older one second.
-    fn epoch(&self) -> u64 {
+    pub(crate) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
     }
 
     #[inline]
-    fn shard(&self, hash: Hashed) -> MutexGuard<'_, Shard<K, V>> {
-        self.shards[hash.shard(self.bits)].0.lock()
+    fn shard(&self, hash: Hashed) -> RwLockReadGuard<'_, Shard<K, V>> {
+        self.shards[hash.shard(self.bits)].0.read()
+    }
+
+    /// The shard of this number, if there is one.
+    pub(crate) fn shard_at(&self, n: usize) -> Option<RwLockReadGuard<'_, Shard<K, V>>> {
+        Some(self.shards.get(n)?.0.read())
     }
 
     /// The key's shard, in the present epoch: for everything that changes it.
-    fn current(&self, hash: Hashed) -> MutexGuard<'_, Shard<K, V>> {
+    fn current(&self, hash: Hashed) -> RwLockWriteGuard<'_, Shard<K, V>> {
         self.current_at(hash.shard(self.bits))
     }
 
-    fn current_at(&self, n: usize) -> MutexGuard<'_, Shard<K, V>> {
-        let mut shard = self.shards[n].0.lock();
+    fn current_at(&self, n: usize) -> RwLockWriteGuard<'_, Shard<K, V>> {
+        let mut shard = self.shards[n].0.write();
         shard.catch_up(self.epoch());
         shard
     }

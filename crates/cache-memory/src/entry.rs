@@ -1,78 +1,87 @@
 //! What the map keeps of an entry.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
 use cache_core::Moment;
 
+use crate::garbage::RemovalCause;
 use crate::slab::NIL;
 
+/// What a look-up reads comes first, in this order, so that it lies in as few cache lines as can be.
+#[repr(C)]
 pub(crate) struct Entry<K, V> {
-    pub(crate) node: Node,
+    pub(crate) head: Head,
     pub(crate) key: K,
     pub(crate) value: V,
+    pub(crate) weight: u64,
+    pub(crate) links: Links,
 }
 
-/// What is known of an entry beside key and value.
-pub(crate) struct Node {
-    /// From here on it is not served.
-    pub(crate) expires: Moment,
-    pub(crate) weight: u64,
-    /// The part of the key's hash that the table and the ghost work with.
+/// What readers change is atomic, because they share the lock.
+pub(crate) struct Head {
+    expires: AtomicU64,
+    /// The part of the key's hash that index and ghosts work with.
     pub(crate) hash: u32,
-    /// Which write to the shard it came with: tells it from a later one in the same slot.
-    pub(crate) stamp: u32,
-    /// Neighbours in its queue.
+    /// Which write to the shard it came with, modulo 2¹⁶: tells it from the next ones in the same slot.
+    pub(crate) stamp: u16,
+    pub(crate) queue: Queue,
+    /// Whether it has been spared once in the small queue.
+    pub(crate) spared: bool,
+    /// Whether it was hit since the policy looked at it last.
+    hit: AtomicBool,
+}
+
+/// Neighbours in the queue.
+pub(crate) struct Links {
     pub(crate) prev: u32,
     pub(crate) next: u32,
-    pub(crate) queue: Queue,
-    /// Hits since it was last looked at by the policy, up to [`Node::MAX_FREQUENCY`].
-    pub(crate) frequency: u8,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Queue {
     Small,
     Main,
 }
 
-impl Node {
-    const MAX_FREQUENCY: u8 = 3;
-
-    pub(crate) fn new(hash: u32, stamp: u32, expires: Moment, weight: u64) -> Self {
-        Self { expires, weight, hash, stamp, prev: NIL, next: NIL, queue: Queue::Small, frequency: 0 }
-    }
-
-    /// Counts a hit. Written only if it changes, so that a hot entry's cache line stays clean.
-    #[inline]
-    pub(crate) fn touch(&mut self) {
-        if self.frequency < Self::MAX_FREQUENCY {
-            self.frequency += 1;
-        }
+impl<K, V> Entry<K, V> {
+    pub(crate) fn new(hash: u32, stamp: u16, expires: Moment, weight: u64, key: K, value: V) -> Self {
+        let expires = AtomicU64::new(expires.as_nanos());
+        let head =
+            Head { expires, hash, stamp, queue: Queue::Small, spared: false, hit: AtomicBool::new(false) };
+        Self { head, key, value, weight, links: Links { prev: NIL, next: NIL } }
     }
 
     pub(crate) fn is_dead(&self, now: Moment) -> bool {
-        self.expires <= now
+        self.head.expires() <= now
+    }
+
+    /// Why it goes: for `cause`, unless its time was over anyway.
+    pub(crate) fn cause(&self, cause: RemovalCause, now: Moment) -> RemovalCause {
+        if self.is_dead(now) { RemovalCause::Expired } else { cause }
     }
 }
 
-/// Entries on their way out. They are dropped after the lock is released, because a value's `Drop` is user code.
-///
-/// One is the rule and costs no allocation.
-pub(crate) struct Garbage<K, V> {
-    first: Option<Entry<K, V>>,
-    more: Vec<Entry<K, V>>,
-    /// A replaced key or value.
-    pub(crate) replaced: Option<(K, V)>,
-}
-
-impl<K, V> Garbage<K, V> {
-    pub(crate) const fn new() -> Self {
-        Self { first: None, more: Vec::new(), replaced: None }
+impl Head {
+    /// From here on the entry is not served.
+    #[inline]
+    pub(crate) fn expires(&self) -> Moment {
+        Moment::from_nanos(self.expires.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn push(&mut self, entry: Entry<K, V>) {
-        if self.first.is_none() {
-            self.first = Some(entry);
-        } else {
-            self.more.push(entry);
+    pub(crate) fn expire_at(&self, expires: Moment) {
+        self.expires.store(expires.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// Notes a hit. Written only if it changes, so that a hot entry's cache line stays clean.
+    #[inline]
+    pub(crate) fn touch(&self) {
+        if !self.hit.load(Ordering::Relaxed) {
+            self.hit.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Whether it was hit since this was asked last.
+    pub(crate) fn take_hit(&mut self) -> bool {
+        std::mem::take(self.hit.get_mut())
     }
 }

@@ -1,36 +1,30 @@
 //! Remembers the fingerprints of entries that were let go, so that one that comes back is known.
 
 const WAYS: usize = 8;
-/// Fingerprints remembered for each entry held. Its length is what matters most for the hit ratio.
-const FACTOR: usize = 2;
 const EMPTY: u32 = 0;
 
 /// Buckets of eight fingerprints, newest first; a new one pushes the bucket's oldest out.
 ///
-/// Together they behave nearly like one long queue, need no index, and cost eight bytes for each entry. A wrong
-/// answer (two keys of one fingerprint) makes the policy a little worse and nothing wrong.
+/// Together they behave nearly like one long queue, need no index, and cost four bytes a fingerprint. A wrong answer
+/// (two keys of one fingerprint) makes the policy a little worse and nothing wrong.
 pub(crate) struct Ghost {
     buckets: Vec<[u32; WAYS]>,
-    max_buckets: usize,
+    most: usize,
 }
 
 impl Ghost {
-    /// A ghost for a cache of at most this many entries; it takes memory as the cache fills.
-    pub(crate) fn new(max_entries: usize) -> Self {
-        Self { buckets: Vec::new(), max_buckets: Self::buckets_for(max_entries) }
+    /// A ghost of at most this many fingerprints; it takes memory as it fills.
+    pub(crate) fn new(prints: usize) -> Self {
+        Self { buckets: Vec::new(), most: prints.div_ceil(WAYS).max(1) }
     }
 
-    fn buckets_for(entries: usize) -> usize {
-        entries.saturating_mul(FACTOR).div_ceil(WAYS).max(1)
-    }
-
-    /// Makes it long enough for this many entries.
-    pub(crate) fn fit(&mut self, entries: usize) {
-        let wanted = Self::buckets_for(entries);
-        if wanted <= self.buckets.len() || self.buckets.len() == self.max_buckets {
+    /// Makes it long enough for this many fingerprints, as far as it may be.
+    pub(crate) fn fit(&mut self, prints: usize) {
+        let wanted = prints.div_ceil(WAYS);
+        if wanted <= self.buckets.len() || self.buckets.len() == self.most {
             return;
         }
-        let len = wanted.max(2 * self.buckets.len()).min(self.max_buckets);
+        let len = wanted.max(2 * self.buckets.len()).min(self.most);
         let old = std::mem::replace(&mut self.buckets, vec![[EMPTY; WAYS]; len]);
         for bucket in old {
             for &print in bucket.iter().rev().filter(|&&print| print != EMPTY) {
@@ -73,9 +67,9 @@ mod tests {
     }
 
     #[test]
-    fn it_remembers_about_twice_the_entries_and_forgets_the_oldest() {
-        let mut ghost = Ghost::new(4000);
-        ghost.fit(4000);
+    fn it_remembers_about_as_many_as_it_is_made_for_and_forgets_the_oldest() {
+        let mut ghost = Ghost::new(8000);
+        ghost.fit(8000);
         for n in 0..20_000 {
             ghost.remember(print(n));
         }
@@ -94,6 +88,6 @@ mod tests {
             ghost.remember(print(n));
         }
         assert!((1..=1000).filter(|&n| ghost.take(print(n))).count() > 950);
-        assert_eq!(ghost.buckets.len(), 250);
+        assert_eq!(ghost.buckets.len(), 125);
     }
 }

@@ -1,6 +1,6 @@
 //! The bits of a key's hash, each used for one thing only.
 
-/// A 64-bit hash: the top bits pick the shard, those below them the stripe, the lower half the place in the table.
+/// A 64-bit hash: the top bits pick the shard, those below them the stripe, the lower half the place in the index.
 #[derive(Clone, Copy)]
 pub(crate) struct Hashed(pub(crate) u64);
 
@@ -23,10 +23,4 @@ impl Hashed {
     pub(crate) fn short(self) -> u32 {
         self.0 as u32
     }
-}
-
-/// The table's hash, made of the half that is kept: it reads both ends of 64 bits.
-#[inline]
-pub(crate) fn table_hash(short: u32) -> u64 {
-    u64::from(short) << 32 | u64::from(short)
 }

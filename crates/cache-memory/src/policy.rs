@@ -1,8 +1,9 @@
-//! S3-FIFO: which entry makes room.
+//! Which entry makes room: S3-FIFO whose border moves.
 //!
-//! New entries join a small queue, a tenth of all. What is hit twice there moves on to the main queue; the rest is let
-//! go and remembered by the ghost, and joins the main queue at once if it comes back. The main queue gives every entry
-//! another round for each hit. So a hit only counts, and never moves anything.
+//! New entries join a small queue. What is hit there twice, with a round in between, moves on to the main queue; the
+//! rest is let go and remembered by a ghost. The main queue gives every entry that was hit another round; what it lets
+//! go, another ghost remembers. An entry that comes back joins the main queue at once, and says which of the two queues
+//! was too short: the border between them moves. A hit only sets a bit, and never moves anything.
 
 use cache_core::Moment;
 
@@ -10,82 +11,129 @@ use crate::entry::{Entry, Queue};
 use crate::ghost::Ghost;
 use crate::slab::{NIL, Slab};
 
-/// Hits in the small queue that make an entry worth keeping.
-const WORTHY: u8 = 2;
-/// The small queue's share is one in this many.
-const SMALL_SHARE: usize = 10;
+/// The small queue's share of all entries at the start, and how far it may move.
+const SHARE: f32 = 0.25;
+const LEAST_SHARE: f32 = 0.01;
+const MOST_SHARE: f32 = 0.9;
+/// What one return adds to the share or takes from it, as a part of one entry's.
+const LONGER: f32 = 2.0;
+const SHORTER: f32 = 6.0;
+/// Fingerprints remembered of the small and the main queue, for four entries held.
+const SMALL_GHOST: usize = 3;
+const MAIN_GHOST: usize = 1;
 /// Entries given another round before one has to go whatever its hits: the bound of the work under the lock.
 const MAX_ROUNDS: usize = 64;
 
 pub(crate) struct Queues {
     small: List,
     main: List,
-    ghost: Ghost,
+    left_small: Ghost,
+    left_main: Ghost,
+    share: f32,
+    max_entries: usize,
 }
 
 impl Queues {
     pub(crate) fn new(max_entries: usize) -> Self {
-        Self { small: List::EMPTY, main: List::EMPTY, ghost: Ghost::new(max_entries) }
+        let ghost = |quarters: usize| Ghost::new(max_entries.saturating_mul(quarters).div_ceil(4));
+        Self {
+            small: List::EMPTY,
+            main: List::EMPTY,
+            left_small: ghost(SMALL_GHOST),
+            left_main: ghost(MAIN_GHOST),
+            share: SHARE,
+            max_entries,
+        }
     }
 
-    /// Takes in a new entry.
-    pub(crate) fn admit<K, V>(&mut self, slab: &mut Slab<Entry<K, V>>, index: u32) {
-        self.ghost.fit(slab.len());
+    /// Takes in a new entry. `full` says that another had to make room for it.
+    pub(crate) fn admit<K, V>(&mut self, slab: &mut Slab<Entry<K, V>>, index: u32, full: bool) {
         let Some(entry) = slab.get_mut(index) else { return };
-        entry.node.queue = if self.ghost.take(entry.node.hash) { Queue::Main } else { Queue::Small };
+        let back = self.came_back(entry.head.hash);
+        // While there is room the main queue is filled first: what it holds of a loop that does not fit, it keeps.
+        let fills_main = !full && ratio(self.main.len) < (1.0 - SHARE) * ratio(self.max_entries);
+        entry.head.queue = if back || fills_main { Queue::Main } else { Queue::Small };
         self.link(slab, index);
+    }
+
+    /// Whether an entry of this hash was let go not long ago. If so, the queue that it had left becomes longer.
+    fn came_back(&mut self, hash: u32) -> bool {
+        if self.left_small.take(hash) {
+            self.share = (self.share + LONGER / ratio(self.len())).min(MOST_SHARE);
+            return true;
+        }
+        if self.left_main.take(hash) {
+            self.share = (self.share - SHORTER / ratio(self.len())).max(LEAST_SHARE);
+            return true;
+        }
+        false
     }
 
     /// Puts an entry in front of the queue that it names.
     pub(crate) fn link<K, V>(&mut self, slab: &mut Slab<Entry<K, V>>, index: u32) {
         let Some(entry) = slab.get(index) else { return };
-        self.list(entry.node.queue).push(slab, index);
+        self.list(entry.head.queue).push(slab, index);
     }
 
     /// Takes an entry out of its queue.
     pub(crate) fn unlink<K, V>(&mut self, slab: &mut Slab<Entry<K, V>>, index: u32) {
         let Some(entry) = slab.get(index) else { return };
-        self.list(entry.node.queue).unlink(slab, index);
+        self.list(entry.head.queue).unlink(slab, index);
     }
 
     /// The entry that has to go next; it stays in its queue until it is removed. `None` if there is none.
     pub(crate) fn victim<K, V>(&mut self, slab: &mut Slab<Entry<K, V>>, now: Moment) -> Option<u32> {
-        let mut rounds = 0;
-        loop {
-            let queue = self.next_queue();
-            let index = self.list(queue).tail;
-            let node = &mut slab.get_mut(index)?.node;
-            let needed = if queue == Queue::Small { WORTHY } else { 1 };
-            if node.frequency < needed || rounds == MAX_ROUNDS || node.is_dead(now) {
+        for _ in 0..MAX_ROUNDS {
+            let index = self.last();
+            let entry = slab.get_mut(index)?;
+            if entry.is_dead(now) || !entry.head.take_hit() {
                 return Some(index);
             }
-            rounds += 1;
             self.unlink(slab, index);
             if let Some(entry) = slab.get_mut(index) {
-                entry.node.frequency = if queue == Queue::Small { 0 } else { entry.node.frequency - 1 };
-                entry.node.queue = Queue::Main;
+                let head = &mut entry.head;
+                (head.queue, head.spared) = match head.queue {
+                    Queue::Small if !head.spared => (Queue::Small, true),
+                    Queue::Small | Queue::Main => (Queue::Main, false),
+                };
             }
             self.link(slab, index);
         }
+        Some(self.last()).filter(|&index| index != NIL)
     }
 
     /// Remembers an entry that made room, so that it is known if it comes back.
     pub(crate) fn remember<K, V>(&mut self, victim: &Entry<K, V>) {
-        if victim.node.queue == Queue::Small {
-            self.ghost.remember(victim.node.hash);
-        }
+        let entries = self.len() + 1;
+        let (ghost, quarters) = match victim.head.queue {
+            Queue::Small => (&mut self.left_small, SMALL_GHOST),
+            Queue::Main => (&mut self.left_main, MAIN_GHOST),
+        };
+        ghost.fit(entries.saturating_mul(quarters).div_ceil(4));
+        ghost.remember(victim.head.hash);
     }
 
-    /// Lets go of all entries at once, because their slots are no longer there; what the ghost knows still helps.
+    /// Lets go of all entries at once, because their slots are no longer there; what the ghosts know still helps.
     pub(crate) fn forget_all(&mut self) {
         self.small = List::EMPTY;
         self.main = List::EMPTY;
     }
 
-    /// The share is taken of what is held, not of what is allowed, because the weight may be the tighter bound.
-    fn next_queue(&self) -> Queue {
-        let all = self.small.len + self.main.len;
-        if self.main.len == 0 || self.small.len * SMALL_SHARE >= all { Queue::Small } else { Queue::Main }
+    fn len(&self) -> usize {
+        self.small.len + self.main.len
+    }
+
+    /// The end of the queue that is longer than its share.
+    fn last(&self) -> u32 {
+        let small = self.main.len == 0 || self.small.len >= self.small_target(self.len());
+        if small && self.small.len > 0 { self.small.tail } else { self.main.tail }
+    }
+
+    /// How long the small queue should be. The share is taken of what is held, not of what is allowed, because the
+    /// weight may be the tighter bound.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length is one")]
+    fn small_target(&self, len: usize) -> usize {
+        ((self.share * ratio(len)) as usize).max(1)
     }
 
     fn list(&mut self, queue: Queue) -> &mut List {
@@ -109,67 +157,156 @@ impl List {
     fn push<K, V>(&mut self, slab: &mut Slab<Entry<K, V>>, index: u32) {
         let old = std::mem::replace(&mut self.head, index);
         match slab.get_mut(old) {
-            Some(entry) => entry.node.prev = index,
+            Some(entry) => entry.links.prev = index,
             None => self.tail = index,
         }
         if let Some(entry) = slab.get_mut(index) {
-            entry.node.prev = NIL;
-            entry.node.next = old;
+            entry.links.prev = NIL;
+            entry.links.next = old;
         }
         self.len += 1;
     }
 
     fn unlink<K, V>(&mut self, slab: &mut Slab<Entry<K, V>>, index: u32) {
         let Some(entry) = slab.get(index) else { return };
-        let (prev, next) = (entry.node.prev, entry.node.next);
+        let (prev, next) = (entry.links.prev, entry.links.next);
         match slab.get_mut(prev) {
-            Some(before) => before.node.next = next,
+            Some(before) => before.links.next = next,
             None => self.head = next,
         }
         match slab.get_mut(next) {
-            Some(after) => after.node.prev = prev,
+            Some(after) => after.links.prev = prev,
             None => self.tail = prev,
         }
         self.len -= 1;
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a share needs no more than 24 bits")]
+fn ratio(entries: usize) -> f32 {
+    entries.max(1) as f32
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::Node;
 
-    /// As many entries, oldest first, each of this frequency.
-    fn filled(entries: usize, frequency: u8) -> (Queues, Slab<Entry<(), ()>>) {
-        let (mut queues, mut slab) = (Queues::new(entries), Slab::new());
-        for hash in 0..entries {
-            let mut node = Node::new(u32::try_from(hash).unwrap(), 0, Moment::NEVER, 1);
-            node.frequency = frequency;
-            let index = slab.insert(Entry { node, key: (), value: () }, entries);
-            queues.admit(&mut slab, index);
+    type Slots = Slab<Entry<u32, ()>>;
+
+    /// A queue of as many entries, oldest first; the first quarter of the room they fill is the small queue's.
+    struct Cache {
+        queues: Queues,
+        slab: Slots,
+        most: usize,
+    }
+
+    impl Cache {
+        fn full(most: usize) -> Self {
+            let mut cache = Self { queues: Queues::new(most), slab: Slab::new(), most };
+            (0..most).for_each(|key| cache.insert(u32::try_from(key).unwrap()));
+            cache
         }
-        (queues, slab)
+
+        fn insert(&mut self, key: u32) {
+            let full = self.slab.len() == self.most;
+            if full {
+                let victim = self.queues.victim(&mut self.slab, Moment::START).unwrap();
+                self.queues.unlink(&mut self.slab, victim);
+                let entry = self.slab.remove(victim).unwrap();
+                self.queues.remember(&entry);
+            }
+            let entry = Entry::new(key.wrapping_mul(0x9E37_79B1), 0, Moment::NEVER, 1, key, ());
+            let slot = self.slab.insert(entry, self.most);
+            self.queues.admit(&mut self.slab, slot, full);
+        }
+
+        fn entry(&self, key: u32) -> Option<&Entry<u32, ()>> {
+            self.slab.iter().find(|entry| entry.key == key)
+        }
+
+        fn hit(&self, key: u32) {
+            self.entry(key).unwrap().head.touch();
+        }
+
+        fn queue(&self, key: u32) -> Option<Queue> {
+            self.entry(key).map(|entry| entry.head.queue)
+        }
     }
 
     #[test]
-    fn an_expired_entry_gets_no_other_round_however_often_it_was_hit() {
-        let (mut queues, mut slab) = filled(10, 3);
-        slab.get_mut(5).unwrap().node.expires = Moment::START;
-        assert_eq!(queues.victim(&mut slab, Moment::START), Some(5));
+    fn the_main_queue_is_filled_first() {
+        let cache = Cache::full(100);
+        assert_eq!((cache.queues.main.len, cache.queues.small.len), (75, 25));
+    }
+
+    #[test]
+    fn a_loop_that_does_not_fit_keeps_what_the_main_queue_holds_of_it() {
+        let mut cache = Cache::full(100);
+        (0..1000).for_each(|n| cache.insert(100 + n));
+        assert_eq!((0..75).filter(|&key| cache.queue(key).is_some()).count(), 75);
+    }
+
+    #[test]
+    fn what_is_hit_in_two_rounds_of_the_small_queue_moves_on() {
+        let mut cache = Cache::full(100);
+        cache.hit(75);
+        cache.insert(1000);
+        assert_eq!((cache.queue(75), cache.queue(76)), (Some(Queue::Small), None));
+        cache.hit(75);
+        (1001..1030).for_each(|key| cache.insert(key));
+        assert_eq!(cache.queue(75), Some(Queue::Main));
+    }
+
+    #[test]
+    fn what_comes_back_joins_the_main_queue_and_moves_the_border() {
+        let mut cache = Cache::full(100);
+        cache.insert(1000);
+        let before = cache.queues.share;
+        cache.insert(75);
+        assert_eq!(cache.queue(75), Some(Queue::Main));
+        assert!(cache.queues.share > before, "the small queue was too short");
+        // A small queue below its share: the main one has to give.
+        let evicted = cache.slab.iter().map(|entry| entry.key).collect::<Vec<_>>();
+        cache.queues.share = MOST_SHARE;
+        cache.insert(1001);
+        let gone = evicted.into_iter().find(|&key| cache.queue(key).is_none()).unwrap();
+        cache.insert(gone);
+        assert_eq!(cache.queue(gone), Some(Queue::Main));
+        assert!(cache.queues.share < MOST_SHARE, "the main queue was too short");
+    }
+
+    #[test]
+    fn the_border_stays_within_its_bounds() {
+        let mut queues = Queues::new(10);
+        for hash in (0..1000u32).map(|n| n.wrapping_mul(0x9E37_79B1)) {
+            queues.left_small.fit(8);
+            queues.left_small.remember(hash);
+            queues.came_back(hash);
+        }
+        assert!((queues.share - MOST_SHARE).abs() < f32::EPSILON);
+        for hash in (0..1000u32).map(|n| n.wrapping_mul(0x9E37_79B1)) {
+            queues.left_main.fit(8);
+            queues.left_main.remember(hash);
+            queues.came_back(hash);
+        }
+        assert!((queues.share - LEAST_SHARE).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn an_expired_entry_gets_no_other_round_though_it_was_hit() {
+        let mut cache = Cache::full(100);
+        (75..100).for_each(|key| cache.hit(key));
+        cache.entry(77).unwrap().head.expire_at(Moment::START);
+        let victim = cache.queues.victim(&mut cache.slab, Moment::START).unwrap();
+        assert_eq!(cache.slab.get(victim).unwrap().key, 77);
     }
 
     #[test]
     fn the_search_for_a_victim_is_bounded_when_all_were_hit() {
-        let (mut queues, mut slab) = filled(1000, 3);
-        assert!(queues.victim(&mut slab, Moment::START).is_some());
-        assert_eq!(queues.main.len, MAX_ROUNDS);
-    }
-
-    #[test]
-    fn the_oldest_that_was_not_hit_enough_goes_first() {
-        let (mut queues, mut slab) = filled(10, 1);
-        slab.get_mut(0).unwrap().node.frequency = 2;
-        assert_eq!(queues.victim(&mut slab, Moment::START), Some(1));
-        assert!(slab.get(0).unwrap().node.queue == Queue::Main);
+        let mut cache = Cache::full(1000);
+        (0..1000).for_each(|key| cache.hit(key));
+        assert!(cache.queues.victim(&mut cache.slab, Moment::START).is_some());
+        let spared = cache.slab.iter().filter(|entry| entry.head.spared).count();
+        assert_eq!(spared, MAX_ROUNDS);
     }
 }

@@ -3,7 +3,8 @@
 use cache_core::{Fill, Filled, Moment};
 
 use crate::budget::Budget;
-use crate::entry::{Entry, Garbage};
+use crate::entry::Entry;
+use crate::garbage::{Garbage, RemovalCause};
 use crate::hash::Hashed;
 use crate::shard::Shard;
 
@@ -18,14 +19,16 @@ const RETIRED_AT_ONCE: usize = 4;
 
 /// What one insert works with: the time, the budget, and a place for what is to be dropped when the lock is released.
 pub(crate) struct Call<'a, K, V> {
-    now: Moment,
+    pub(crate) now: Moment,
     budget: &'a Budget,
+    /// Whether an entry had to make room.
+    pub(crate) full: bool,
     pub(crate) garbage: Garbage<K, V>,
 }
 
 impl<'a, K, V> Call<'a, K, V> {
     pub(crate) const fn new(now: Moment, budget: &'a Budget) -> Self {
-        Self { now, budget, garbage: Garbage::new() }
+        Self { now, budget, full: false, garbage: Garbage::new() }
     }
 }
 
@@ -40,29 +43,33 @@ pub(crate) enum Prepared {
 }
 
 impl<K, V> Shard<K, V> {
-    /// Decides whether an entry of this weight may go in, and makes room for it.
+    /// Decides whether an entry of this weight may go in, and makes room for it. `when` judges the live value that it
+    /// would replace.
     pub(crate) fn prepare(
         &mut self,
         hash: Hashed,
         eq: impl Fn(&K) -> bool,
+        when: impl FnOnce(Option<&V>) -> bool,
         weight: u64,
         fill: Fill,
         call: &mut Call<'_, K, V>,
     ) -> Prepared {
-        self.sweep(call);
         let found = self.find(hash, eq);
-        if !self.admits(hash, fill) {
+        let live = found.and_then(|slot| self.slab.get(slot)).filter(|entry| !entry.is_dead(call.now));
+        if !when(live.map(|entry| &entry.value)) || !self.admits(hash, fill) {
             return Prepared::Refused(Filled::Fenced);
         }
+        self.tidy(found, call);
         if weight > call.budget.max() {
             if let Some(old) = found.and_then(|index| self.take(index)) {
-                call.budget.release(old.node.weight);
-                call.garbage.push(old);
+                call.budget.release(old.weight);
+                let cause = old.cause(RemovalCause::Replaced, call.now);
+                call.garbage.push(old, cause);
             }
             self.fence_for(hash, fill);
             return Prepared::Refused(Filled::TooLarge);
         }
-        let old = found.and_then(|index| self.slab.get(index)).map_or(0, |entry| entry.node.weight);
+        let old = found.and_then(|index| self.slab.get(index)).map_or(0, |entry| entry.weight);
         let mut freed = 0;
         if found.is_none() && self.slab.len() >= self.max_entries {
             freed = self.evict(call).unwrap_or(0);
@@ -106,8 +113,8 @@ impl<K, V> Shard<K, V> {
     /// Frees the weight of one entry: a retired one, or the one that has to go next.
     pub(crate) fn shed(&mut self, call: &mut Call<'_, K, V>) -> Option<u64> {
         if let Some(entry) = self.pop_retired(usize::MAX) {
-            let weight = entry.node.weight;
-            call.garbage.push(entry);
+            let weight = entry.weight;
+            call.garbage.push(entry, RemovalCause::Cleared);
             return Some(weight);
         }
         self.evict(call)
@@ -115,43 +122,75 @@ impl<K, V> Shard<K, V> {
 
     fn evict(&mut self, call: &mut Call<'_, K, V>) -> Option<u64> {
         let index = self.queues.victim(&mut self.slab, call.now)?;
+        call.full = true;
         let entry = self.take(index)?;
-        if entry.node.is_dead(call.now) {
-            self.counters.expired += 1;
-        } else {
-            self.counters.evicted += 1;
+        let cause = entry.cause(RemovalCause::Evicted, call.now);
+        if cause == RemovalCause::Evicted {
             self.queues.remember(&entry);
         }
-        let weight = entry.node.weight;
-        call.garbage.push(entry);
-        Some(weight)
+        Some(self.let_go(entry, cause, call))
     }
 
-    /// Gives memory of expired and retired entries back, a bounded number at a time. The slots are looked at in turn,
-    /// which costs no memory for each entry and no cache misses, as an order by time would.
-    fn sweep(&mut self, call: &mut Call<'_, K, V>) {
+    fn let_go(&mut self, entry: Entry<K, V>, cause: RemovalCause, call: &mut Call<'_, K, V>) -> u64 {
+        match cause {
+            RemovalCause::Expired => self.counters.expired += 1,
+            _ => self.counters.evicted += 1,
+        }
+        let weight = entry.weight;
+        call.garbage.push(entry, cause);
+        weight
+    }
+
+    /// Gives memory of expired and retired entries back, a bounded number at a time, sparing the entry that is about
+    /// to be replaced.
+    fn tidy(&mut self, spared: Option<u32>, call: &mut Call<'_, K, V>) {
+        let mut freed = 0;
+        if self.sweep.is_due(call.now) {
+            freed = self.sweep(spared, call);
+        }
+        if !self.retired.is_empty() {
+            for _ in 0..RETIRED_AT_ONCE {
+                let Some(entry) = self.pop_retired(SWEEP_MOST) else { break };
+                freed += entry.weight;
+                call.garbage.push(entry, RemovalCause::Cleared);
+            }
+        }
+        call.budget.release(freed);
+    }
+
+    #[cold]
+    fn sweep(&mut self, spared: Option<u32>, call: &mut Call<'_, K, V>) -> u64 {
         let mut freed = 0;
         let slots = self.slab.slots();
         let (mut looked_at, mut enough) = (0, SWEEP);
         while looked_at < enough.min(SWEEP_MOST).min(slots) {
             looked_at += 1;
-            let index = u32::try_from(self.sweep_at).unwrap_or(0);
-            self.sweep_at = (self.sweep_at + 1) % slots;
-            if self.slab.get(index).is_some_and(|entry| entry.node.is_dead(call.now))
-                && let Some(entry) = self.take(index)
-            {
-                freed += entry.node.weight;
-                self.counters.expired += 1;
-                call.garbage.push(entry);
+            let mut dead = false;
+            let slot = self.sweep.next(slots, |slot| {
+                let entry = self.slab.get(slot)?;
+                dead = entry.is_dead(call.now) && spared != Some(slot);
+                (!dead).then(|| entry.head.expires())
+            });
+            if dead && let Some(entry) = self.take(slot) {
+                freed += self.let_go(entry, RemovalCause::Expired, call);
                 enough += SWEEP_ON;
             }
         }
-        for _ in 0..RETIRED_AT_ONCE {
-            let Some(entry) = self.pop_retired(SWEEP_MOST) else { break };
-            freed += entry.node.weight;
-            call.garbage.push(entry);
+        freed
+    }
+
+    /// Removes every expired entry. Returns how many there were, and what they weighed.
+    pub(crate) fn sweep_all(&mut self, call: &mut Call<'_, K, V>) -> (usize, u64) {
+        let (mut count, mut freed) = (0, 0);
+        for slot in 0..u32::try_from(self.slab.slots()).unwrap_or(u32::MAX) {
+            if self.slab.get(slot).is_some_and(|entry| entry.is_dead(call.now))
+                && let Some(entry) = self.take(slot)
+            {
+                freed += self.let_go(entry, RemovalCause::Expired, call);
+                count += 1;
+            }
         }
-        call.budget.release(freed);
+        (count, freed)
     }
 
     /// A retired entry, if one is found in so many slots.

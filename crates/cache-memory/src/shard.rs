@@ -1,38 +1,68 @@
-//! One shard: table, slots, queues and stripes that belong together under one lock.
+//! One shard: index, slots, queues and stripes that belong together under one lock.
 //!
-//! The only code of the user's that runs in here is a key's `Eq`, and it runs before anything is changed.
+//! The only code of the user's that runs in here is a key's `Eq` and a condition, and both run before anything is
+//! changed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_core::{Fill, FillToken, Moment};
-use hashbrown::HashTable;
 
-use crate::entry::{Entry, Node};
-use crate::hash::{Hashed, table_hash};
+use crate::entry::Entry;
+use crate::garbage::RemovalCause;
+use crate::hash::Hashed;
+use crate::idle::Idle;
+use crate::index::Index;
 use crate::policy::Queues;
 use crate::room::Call;
 use crate::slab::Slab;
+use crate::sweep::Sweep;
 
 pub(crate) struct Shard<K, V> {
     pub(crate) slab: Slab<Entry<K, V>>,
-    table: HashTable<u32>,
+    index: Index,
     pub(crate) queues: Queues,
+    pub(crate) sweep: Sweep,
+    pub(crate) idle: Option<Idle>,
     /// What was held before a retirement, and waits to be dropped. It still counts as weight.
     pub(crate) retired: Vec<Slab<Entry<K, V>>>,
     /// The life of the cache that the entries belong to. If a newer one has begun, all of them are void.
     pub(crate) epoch: u64,
     generations: Box<[u64]>,
     pub(crate) max_entries: usize,
-    stamp: u32,
-    pub(crate) sweep_at: usize,
+    stamp: u16,
     pub(crate) counters: Counters,
+    pub(crate) reads: Reads,
 }
 
 /// What happened to a shard since it was made.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counters {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
     pub(crate) evicted: u64,
     pub(crate) expired: u64,
+}
+
+/// Counted by readers that share the lock.
+#[derive(Default)]
+pub(crate) struct Reads {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Reads {
+    #[inline]
+    pub(crate) fn hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn miss(&self) {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Hits and misses.
+    pub(crate) fn both(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
 }
 
 /// An entry that is to go in.
@@ -44,27 +74,27 @@ pub(crate) struct New<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    pub(crate) fn new(max_entries: usize, stripes: usize) -> Self {
+    pub(crate) fn new(max_entries: usize, stripes: usize, idle: Option<Idle>) -> Self {
         Self {
             slab: Slab::new(),
-            table: HashTable::new(),
+            index: Index::new(max_entries),
             queues: Queues::new(max_entries),
+            sweep: Sweep::new(),
+            idle,
             retired: Vec::new(),
             epoch: 0,
             generations: vec![0; stripes].into(),
             max_entries,
             stamp: 0,
-            sweep_at: 0,
             counters: Counters::default(),
+            reads: Reads::default(),
         }
     }
 
     /// The slot of the key's entry, dead or alive.
     #[inline]
     pub(crate) fn find(&self, hash: Hashed, eq: impl Fn(&K) -> bool) -> Option<u32> {
-        let short = hash.short();
-        let is_it = |&index: &u32| self.slab.get(index).is_some_and(|e| e.node.hash == short && eq(&e.key));
-        self.table.find(table_hash(short), is_it).copied()
+        self.index.find(hash.short(), |slot| self.slab.get(slot).is_some_and(|entry| eq(&entry.key)))
     }
 
     /// Begins the life `epoch`, if it is not the one that the shard is in. The memory is given back later, bit by bit.
@@ -73,10 +103,10 @@ impl<K, V> Shard<K, V> {
             return;
         }
         self.epoch = epoch;
-        self.sweep_at = 0;
         if self.slab.slots() > 0 {
             self.retired.push(std::mem::replace(&mut self.slab, Slab::new()));
-            self.table = HashTable::new();
+            self.index = Index::new(self.max_entries);
+            self.sweep = Sweep::new();
             self.queues.forget_all();
         }
     }
@@ -109,19 +139,29 @@ impl<K, V> Shard<K, V> {
     ) {
         self.stamp = self.stamp.wrapping_add(1);
         self.fence_for(hash, fill);
-        if let Some(entry) = found.and_then(|index| self.slab.get_mut(index)) {
-            entry.node.expires = new.expires;
-            entry.node.weight = new.weight;
-            entry.node.stamp = self.stamp;
-            entry.node.touch();
-            call.garbage.replaced = Some((new.key, std::mem::replace(&mut entry.value, new.value)));
+        self.sweep.note(new.expires);
+        if let Some((slot, entry)) = found.and_then(|slot| Some((slot, self.slab.get_mut(slot)?))) {
+            let cause = entry.cause(RemovalCause::Replaced, call.now);
+            entry.head.expire_at(new.expires);
+            entry.head.stamp = self.stamp;
+            entry.head.touch();
+            entry.weight = new.weight;
+            call.garbage.push_parts(new.key, std::mem::replace(&mut entry.value, new.value), cause);
+            self.written(slot, new.expires, call.now);
             return;
         }
-        let node = Node::new(hash.short(), self.stamp, new.expires, new.weight);
-        let index = self.slab.insert(Entry { node, key: new.key, value: new.value }, self.max_entries);
-        let rehash = |&index: &u32| self.slab.get(index).map_or(0, |entry| table_hash(entry.node.hash));
-        self.table.insert_unique(table_hash(hash.short()), index, rehash);
-        self.queues.admit(&mut self.slab, index);
+        let entry = Entry::new(hash.short(), self.stamp, new.expires, new.weight, new.key, new.value);
+        let slot = self.slab.insert(entry, self.max_entries);
+        self.index.insert(hash.short(), slot);
+        self.queues.admit(&mut self.slab, slot, call.full);
+        self.written(slot, new.expires, call.now);
+    }
+
+    /// An entry's time begins anew.
+    pub(crate) fn written(&mut self, slot: u32, expires: Moment, now: Moment) {
+        if let (Some(idle), Some(entry)) = (&mut self.idle, self.slab.get(slot)) {
+            self.sweep.note(idle.written(slot, &entry.head, expires, now));
+        }
     }
 
     pub(crate) fn fence_for(&mut self, hash: Hashed, fill: Fill) {
@@ -131,13 +171,10 @@ impl<K, V> Shard<K, V> {
     }
 
     /// Takes an entry out of everything. Its weight is the caller's to give back.
-    pub(crate) fn take(&mut self, index: u32) -> Option<Entry<K, V>> {
-        let hash = table_hash(self.slab.get(index)?.node.hash);
-        if let Ok(found) = self.table.find_entry(hash, |&other| other == index) {
-            found.remove();
-        }
-        self.queues.unlink(&mut self.slab, index);
-        self.slab.remove(index)
+    pub(crate) fn take(&mut self, slot: u32) -> Option<Entry<K, V>> {
+        self.index.remove(self.slab.get(slot)?.head.hash, slot);
+        self.queues.unlink(&mut self.slab, slot);
+        self.slab.remove(slot)
     }
 
     /// Hands out everything that waits to be dropped.

@@ -22,6 +22,15 @@ pub struct MemoryStats {
     pub max_weight: u64,
 }
 
+/// The part of [`MemoryStats`] that is counted.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) hits: u64,
+    pub(crate) misses: u64,
+    pub(crate) evicted: u64,
+    pub(crate) expired: u64,
+}
+
 impl MemoryStats {
     /// Hits over reads, 0 to 1; 0 if nothing was read. Nothing but reads counts.
     #[expect(clippy::cast_precision_loss, reason = "a ratio needs no 64 bits")]

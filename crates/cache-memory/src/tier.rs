@@ -8,10 +8,12 @@ use cache_core::{
     Version,
 };
 
-use crate::engine::{After, Engine};
+use crate::engine::{After, Engine, Plan};
+use crate::entry::Entry;
 use crate::hash::Hashed;
 use crate::limits;
 use crate::shard::New;
+use crate::walk::Walk;
 
 /// A [`LocalTier`] in this process.
 ///
@@ -52,7 +54,9 @@ impl MemoryTier {
         let mut problems = Problems::default();
         limits::check(max_entries, max_weight, &mut problems);
         problems.validation()?;
-        Ok(Self { engine: Engine::new(max_entries, max_weight, limits::shards(max_entries)), clock })
+        let shards = limits::shards(max_entries);
+        let plan = Plan { max_entries, max_weight, shards, idle: None, listener: None };
+        Ok(Self { engine: Engine::new(plan), clock })
     }
 
     /// Changes the entry under the lock, if it is of this version.
@@ -71,6 +75,10 @@ impl MemoryTier {
     }
 }
 
+fn alive_at(now: Moment) -> impl FnOnce(Moment) -> Option<Moment> {
+    move |dead_at| (now < dead_at).then_some(now)
+}
+
 fn is(key: &str) -> impl Fn(&Box<str>) -> bool {
     move |held| **held == *key
 }
@@ -82,12 +90,12 @@ impl LocalTier for MemoryTier {
             let fresh = now < held.entry.meta.fresh_until && held.is_valid(marks);
             fresh.then(|| held.entry.value.clone())
         };
-        self.engine.read(Hashed(hash), is(key), |dead_at| now < dead_at, pick)
+        self.engine.read(Hashed(hash), is(key), alive_at(now), pick)
     }
 
     fn get(&self, hash: u64, key: &str, now: Moment) -> Option<LocalEntry> {
         let pick = |held: &Held| Some(held.entry.clone());
-        self.engine.read(Hashed(hash), is(key), |dead_at| now < dead_at, pick)
+        self.engine.read(Hashed(hash), is(key), alive_at(now), pick)
     }
 
     fn token(&self, hash: u64) -> FillToken {
@@ -127,8 +135,8 @@ impl LocalTier for MemoryTier {
     }
 
     fn remove(&self, hash: u64, key: &str) -> bool {
-        let removed = self.engine.remove(Hashed(hash), is(key));
-        removed.is_some_and(|entry| !entry.node.is_dead(self.clock.now()))
+        let now = self.clock.now();
+        self.engine.remove(Hashed(hash), is(key), now).is_some_and(|entry| !entry.is_dead(now))
     }
 
     fn retire(&self) -> u64 {
@@ -136,21 +144,23 @@ impl LocalTier for MemoryTier {
     }
 
     fn for_each(&self, now: Moment, visit: &mut dyn FnMut(&str, &LocalEntry)) {
-        self.engine.walk(
-            |held| (!held.node.is_dead(now)).then(|| (held.key.clone(), held.value.entry.clone())),
-            |_, (key, entry)| visit(&key, &entry),
-        );
+        let live = |held: &Entry<Box<str>, Held>| {
+            (!held.is_dead(now)).then(|| (held.key.clone(), held.value.entry.clone()))
+        };
+        for (_, (key, entry)) in Walk::new(&self.engine, live) {
+            visit(&key, &entry);
+        }
     }
 
     fn usage(&self) -> LocalUsage {
-        let counters = self.engine.counters();
+        let counts = self.engine.counts();
         LocalUsage {
             entries: self.engine.len() as u64,
             max_entries: self.engine.max_entries() as u64,
             weight: self.engine.budget().used(),
             max_weight: self.engine.budget().max(),
-            evicted: counters.evicted,
-            expired: counters.expired,
+            evicted: counts.evicted,
+            expired: counts.expired,
         }
     }
 }

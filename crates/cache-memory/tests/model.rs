@@ -187,9 +187,9 @@ impl Test {
 
     fn compare(&mut self, before: &MemoryStats, may_evict: bool) {
         let mut seen = HashMap::new();
-        self.cache.for_each(|&key, &value| {
+        for (key, value) in &self.cache {
             assert!(seen.insert(key, value).is_none());
-        });
+        }
         for key in 0..KEYS {
             let expected = self.live(key);
             let left = self.cache.ttl(&key);

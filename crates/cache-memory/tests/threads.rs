@@ -79,7 +79,7 @@ fn the_bounds_hold_at_every_moment_and_a_key_never_has_anothers_value() {
         }
     });
     let mut held = 0;
-    cache.for_each(|_, (_, weight)| held += weight);
+    cache.iter().for_each(|(_, (_, weight))| held += weight);
     for key in 0..1000 {
         cache.remove(&key);
     }
