@@ -7,19 +7,29 @@ use crate::cargo::cargo;
 use crate::tree::root;
 use crate::{Outcome, process};
 
-/// The programs of `benches/`, by what they measure.
-const BENCHES: &[&str] = &["redis"];
+/// A program of `benches/`.
+struct Bench {
+    name: &'static str,
+    needs_server: bool,
+}
+
+const BENCHES: &[Bench] =
+    &[Bench { name: "l1", needs_server: false }, Bench { name: "redis", needs_server: true }];
 const URL: &str = "CACHE_TEST_REDIS_URL";
 
 /// Takes the name of a bench, and passes the rest on to it.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
-    let Some((name, rest)) = arguments.split_first().filter(|(name, _)| BENCHES.contains(&name.as_str()))
+    let named = |name: &String| BENCHES.iter().find(|bench| bench.name == name);
+    let Some((bench, rest)) = arguments.split_first().and_then(|(name, rest)| Some((named(name)?, rest)))
     else {
-        return Err(format!("which bench? There is: {}", BENCHES.join(", ")));
+        let names: Vec<&str> = BENCHES.iter().map(|bench| bench.name).collect();
+        return Err(format!("which bench? There is: {}", names.join(", ")));
     };
-    let server = if std::env::var_os(URL).is_some() { None } else { Some(Server::start()?) };
-    let mut command =
-        cargo(&root(), &["run", "--quiet", "--release", "--package", "benches", "--bin", name, "--"]);
+    let needs_server = bench.needs_server && std::env::var_os(URL).is_none();
+    let server = if needs_server { Some(Server::start()?) } else { None };
+    let arguments =
+        ["run", "--quiet", "--profile", "bench", "--package", "benches", "--bin", bench.name, "--"];
+    let mut command = cargo(&root(), &arguments);
     command.args(rest);
     if let Some(server) = &server {
         command.env(URL, &server.url);

@@ -1,0 +1,8 @@
+//! What a call of tier 1 costs, beside other crates.
+
+pub mod calls;
+pub mod case;
+pub mod field;
+pub mod measure;
+pub mod options;
+pub mod result;
