@@ -4,5 +4,7 @@ pub mod calls;
 pub mod case;
 pub mod field;
 pub mod measure;
+pub mod memory;
 pub mod options;
 pub mod result;
+pub mod tail;

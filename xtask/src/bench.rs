@@ -7,14 +7,18 @@ use crate::cargo::cargo;
 use crate::tree::root;
 use crate::{Outcome, process};
 
-/// A program of `benches/`.
+/// Programs of `benches/`.
 struct Bench {
     name: &'static str,
+    /// Run one after the other with the same arguments.
+    programs: &'static [&'static str],
     needs_server: bool,
 }
 
-const BENCHES: &[Bench] =
-    &[Bench { name: "l1", needs_server: false }, Bench { name: "redis", needs_server: true }];
+const BENCHES: &[Bench] = &[
+    Bench { name: "l1", programs: &["l1", "l1-memory"], needs_server: false },
+    Bench { name: "redis", programs: &["redis"], needs_server: true },
+];
 const URL: &str = "CACHE_TEST_REDIS_URL";
 
 /// Takes the name of a bench, and passes the rest on to it.
@@ -27,16 +31,22 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     };
     let needs_server = bench.needs_server && std::env::var_os(URL).is_none();
     let server = if needs_server { Some(Server::start()?) } else { None };
-    let arguments =
-        ["run", "--quiet", "--profile", "bench", "--package", "benches", "--bin", bench.name, "--"];
-    let mut command = cargo(&root(), &arguments);
-    command.args(rest);
-    if let Some(server) = &server {
-        command.env(URL, &server.url);
+    for program in bench.programs {
+        let arguments =
+            ["run", "--quiet", "--profile", "bench", "--package", "benches", "--bin", program, "--"];
+        let mut command = cargo(&root(), &arguments);
+        command.args(rest);
+        if let Some(server) = &server {
+            command.env(URL, &server.url);
+        }
+        // Standard output is the bench's alone, so that it can be read by a program.
+        let status =
+            command.status().map_err(|error| format!("`{}`: {error}", process::display(&command)))?;
+        if !status.success() {
+            return Ok(false);
+        }
     }
-    // Standard output is the bench's alone, so that it can be read by a program.
-    let status = command.status().map_err(|error| format!("`{}`: {error}", process::display(&command)))?;
-    Ok(status.success())
+    Ok(true)
 }
 
 /// A server as the tests have it. It ends with its input.

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::thread;
 
-use super::calls::{Bytes, Tally, body, name, ready, run};
+use super::calls::{Bytes, Tally, body, name, ready, run, run_each};
 use super::case::{Case, Step};
 use crate::contender::{Contender, Name};
 use crate::contenders::floors::{Dash, Plain};
@@ -34,6 +34,8 @@ pub trait Runner {
     fn role(&self) -> Role;
     /// Runs the steps of each thread, all threads at once. The time is the mean of theirs.
     fn run(&self, steps: &[Vec<Step>]) -> Tally;
+    /// Runs the inserts of one thread and times each, in nanoseconds.
+    fn run_each(&self, steps: &[Step]) -> Vec<f64>;
 }
 
 /// All that can be used by so many threads, filled for the case.
@@ -103,11 +105,18 @@ impl<C: Contender<Name, Bytes> + Send + Sync> Runner for Shared<C> {
             let threads: Vec<_> = steps.iter().map(|steps| scope.spawn(move || thread(steps))).collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
         });
+        let mean = |time: fn(&Tally) -> f64| tallies.iter().map(time).sum::<f64>() / tallies.len() as f64;
         Tally {
-            ns: tallies.iter().map(|tally| tally.ns).sum::<f64>() / tallies.len() as f64,
+            wall_ns: mean(|tally| tally.wall_ns),
+            cpu_ns: mean(|tally| tally.cpu_ns),
             hits: tallies.iter().map(|tally| tally.hits).sum(),
             reads: tallies.iter().map(|tally| tally.reads).sum(),
         }
+    }
+
+    fn run_each(&self, steps: &[Step]) -> Vec<f64> {
+        self.contender.relieve();
+        run_each(&self.contender, ready(steps))
     }
 }
 
@@ -126,5 +135,9 @@ impl<C: Contender<Name, Bytes>> Runner for Alone<C> {
     fn run(&self, steps: &[Vec<Step>]) -> Tally {
         self.0.relieve();
         steps.first().map_or_else(Tally::default, |steps| run(&self.0, ready(steps)))
+    }
+    fn run_each(&self, steps: &[Step]) -> Vec<f64> {
+        self.0.relieve();
+        run_each(&self.0, ready(steps))
     }
 }

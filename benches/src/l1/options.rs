@@ -1,6 +1,9 @@
 //! What the caller may say.
 
 use super::case::{CASES, Case};
+use super::{memory, tail};
+
+const USAGE: &str = "[--json] [--rounds N] [--case NAME]";
 
 /// The command line.
 #[derive(Debug, PartialEq, Eq)]
@@ -9,7 +12,7 @@ pub struct Options {
     pub json: bool,
     /// Rounds that count.
     pub rounds: usize,
-    /// Only cases with a name that contains this.
+    /// Only what has a name that begins like this.
     pub case: Option<String>,
 }
 
@@ -26,28 +29,28 @@ impl Options {
             match argument.as_str() {
                 "--json" => options.json = true,
                 "--rounds" => {
-                    options.rounds = value()?
-                        .parse()
-                        .ok()
-                        .filter(|&rounds| rounds > 0)
-                        .ok_or("--rounds takes a number")?;
+                    let rounds = value()?.parse().ok().filter(|&rounds| rounds > 0);
+                    options.rounds = rounds.ok_or("--rounds takes a number from 1 up")?;
                 }
                 "--case" => options.case = Some(value()?),
-                other => {
-                    return Err(format!("`{other}` is of no use here: [--json] [--rounds N] [--case NAME]"));
-                }
+                other => return Err(format!("`{other}` is of no use here: {USAGE}")),
             }
         }
-        if options.cases().next().is_none() {
-            let names: Vec<&str> = CASES.iter().map(|case| case.name).collect();
-            return Err(format!("--case takes a part of one of: {}", names.join(", ")));
+        let names: Vec<&str> = CASES.iter().map(|case| case.name).chain([tail::NAME, memory::NAME]).collect();
+        if !names.iter().any(|name| options.wants(name)) {
+            return Err(format!("--case takes the beginning of one of: {}", names.join(", ")));
         }
         Ok(options)
     }
 
+    /// Whether the case was asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        self.case.as_ref().is_none_or(|beginning| name.starts_with(beginning))
+    }
+
     /// The cases that were asked for.
     pub fn cases(&self) -> impl Iterator<Item = &'static Case> + '_ {
-        CASES.iter().filter(|case| self.case.as_ref().is_none_or(|part| case.name.contains(part)))
+        CASES.iter().filter(|case| self.wants(case.name))
     }
 }
 
@@ -61,10 +64,11 @@ mod tests {
 
     #[test]
     fn options_come_in_any_order_and_others_are_refused() {
-        let options = read("--case get_hit --json --rounds 3").unwrap();
+        let options = read("--case get --json --rounds 3").unwrap();
         assert_eq!((options.json, options.rounds), (true, 3));
-        assert_eq!(options.cases().map(|case| case.name).collect::<Vec<_>>(), ["get_hit", "hot_get_hit"]);
+        assert_eq!(options.cases().map(|case| case.name).collect::<Vec<_>>(), ["get_hit", "get_miss"]);
         assert_eq!(read("").unwrap().cases().count(), CASES.len());
+        assert_eq!(read("--case overhead").unwrap().cases().count(), 0);
         for line in ["--rounds", "--rounds 0", "--case nothing", "fast"] {
             assert!(read(line).is_err(), "{line}");
         }
