@@ -10,7 +10,11 @@
 pub mod contender;
 pub mod contenders;
 pub mod cpu_time;
+pub mod hit_ratio;
+pub mod instructions;
 pub mod l1;
 pub mod machine;
 pub mod random;
+pub mod report;
+pub mod rss;
 pub mod statistics;

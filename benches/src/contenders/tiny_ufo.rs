@@ -1,4 +1,4 @@
-//! TinyUFO. It knows no TTL and keeps no keys: two with one 64-bit hash are one to it.
+//! `TinyUFO`. It knows no TTL and keeps no keys: two with one 64-bit hash are one to it.
 
 use crate::contender::{Body, Contender, Key};
 

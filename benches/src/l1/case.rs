@@ -31,6 +31,8 @@ pub enum Kind {
     Miss,
     /// Inserts of new keys into a full cache.
     Insert,
+    /// Inserts of keys that are there.
+    Overwrite,
     /// Nine reads to one insert, half of the keys not there at the start.
     Mix,
 }
@@ -86,6 +88,7 @@ impl Plan {
         let mut rank = || self.zipf.draw(&mut self.random) as u64;
         match self.kind {
             Kind::Hit => Step { key: rank(), insert: false },
+            Kind::Overwrite => Step { key: rank(), insert: true },
             Kind::Miss => Step { key: MISSING + rank(), insert: false },
             Kind::Mix => {
                 let key = rank();
@@ -111,6 +114,11 @@ mod tests {
     fn reads_that_hit_are_of_keys_that_are_there_and_misses_of_others() {
         assert!(steps(Kind::Hit).iter().all(|step| step.key < 100 && !step.insert));
         assert!(steps(Kind::Miss).iter().all(|step| step.key >= MISSING && !step.insert));
+    }
+
+    #[test]
+    fn what_is_overwritten_is_there() {
+        assert!(steps(Kind::Overwrite).iter().all(|step| step.key < 100 && step.insert));
     }
 
     #[test]

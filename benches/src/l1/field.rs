@@ -62,7 +62,7 @@ fn shared<C: Contender<Name, Bytes> + Send + Sync + 'static>(case: &Case, role: 
 }
 
 /// Keys go in in random order, so that those that are read often are not neighbours.
-fn filled<C: Contender<Name, Bytes>>(case: &Case) -> C {
+pub fn filled<C: Contender<Name, Bytes>>(case: &Case) -> C {
     let contender = C::with_capacity(case.capacity);
     let mut keys: Vec<u64> = (0..case.keys as u64).collect();
     Random::new(1).shuffle(&mut keys);
@@ -93,14 +93,14 @@ impl<C: Contender<Name, Bytes> + Send + Sync> Runner for Shared<C> {
     fn run(&self, steps: &[Vec<Step>]) -> Tally {
         self.contender.relieve();
         if let [steps] = steps {
-            return run(&self.contender, ready(steps));
+            return run(&self.contender, &mut ready(steps));
         }
         let start = Barrier::new(steps.len());
         let tallies = thread::scope(|scope| {
             let thread = |steps: &Vec<Step>| {
-                let calls = ready(steps);
+                let mut calls = ready(steps);
                 start.wait();
-                run(&self.contender, calls)
+                run(&self.contender, &mut calls)
             };
             let threads: Vec<_> = steps.iter().map(|steps| scope.spawn(move || thread(steps))).collect();
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect::<Vec<_>>()
@@ -116,7 +116,7 @@ impl<C: Contender<Name, Bytes> + Send + Sync> Runner for Shared<C> {
 
     fn run_each(&self, steps: &[Step]) -> Vec<f64> {
         self.contender.relieve();
-        run_each(&self.contender, ready(steps))
+        run_each(&self.contender, &mut ready(steps))
     }
 }
 
@@ -134,10 +134,10 @@ impl<C: Contender<Name, Bytes>> Runner for Alone<C> {
 
     fn run(&self, steps: &[Vec<Step>]) -> Tally {
         self.0.relieve();
-        steps.first().map_or_else(Tally::default, |steps| run(&self.0, ready(steps)))
+        steps.first().map_or_else(Tally::default, |steps| run(&self.0, &mut ready(steps)))
     }
     fn run_each(&self, steps: &[Step]) -> Vec<f64> {
         self.0.relieve();
-        run_each(&self.0, ready(steps))
+        run_each(&self.0, &mut ready(steps))
     }
 }

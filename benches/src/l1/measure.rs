@@ -30,7 +30,7 @@ pub fn measure(case: &'static Case, threads: usize, rounds: usize, seed: u64) ->
         let wanted = match case.kind {
             Kind::Hit => 1.0,
             Kind::Miss => 0.0,
-            Kind::Insert | Kind::Mix => continue,
+            Kind::Insert | Kind::Overwrite | Kind::Mix => continue,
         };
         if measured.role != Role::Floor && measured.hit_ratio() != Some(wanted) {
             eprintln!("{}: {} hits {:?} of the reads", case.name, measured.name, measured.hit_ratio());
