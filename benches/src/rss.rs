@@ -3,4 +3,5 @@
 pub mod options;
 pub mod process;
 pub mod run;
+pub mod subject;
 pub mod traffic;
