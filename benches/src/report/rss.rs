@@ -7,6 +7,7 @@ use super::table::{Table, digits};
 /// One table.
 pub fn section(lines: &Lines) -> Section {
     let mut table = Table::new(&[
+        "crate",
         "seconds",
         "bound, MiB",
         "empty cache, MiB",
