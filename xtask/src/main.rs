@@ -52,7 +52,7 @@ const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        line: "what things cost beside what they are compared with: redis [--json]",
+        line: "what things cost beside what they are compared with: l1, hit-ratio, rss, redis [--json] [--report]",
         run: bench::run,
     },
     Task {
