@@ -60,7 +60,8 @@ pub(crate) const SCHEDULES: &[Schedule] = &[
     Schedule { name: "wall-clock", wall_clock_jumps: true, ..BASE },
     Schedule { name: "cancel", cancel: true, ..BASE },
     Schedule { name: "slow-loader", slow_loads: Duration::from_millis(300), ..BASE },
-    Schedule { name: "lost-replies", drive: lost_replies, ..BASE },
+    Schedule { name: "lost-replies", drive: |stage| lost_replies(stage, Stage::strike), ..BASE },
+    Schedule { name: "lost-greetings", drive: |stage| lost_replies(stage, Stage::strike_always), ..BASE },
     Schedule {
         name: "random",
         keeps_data: false,
@@ -125,6 +126,20 @@ impl Stage {
                 proxy.set_direction(*direction, fault);
             }
         }
+    }
+
+    /// Strikes open connections only: one that is just being made is left alone.
+    fn strike(&self, victims: &[usize], fault: Fault) {
+        for (_, proxy) in self.proxies.iter().enumerate().filter(|(at, _)| victims.contains(at)) {
+            for connection in proxy.counters().open {
+                proxy.set_connection(connection, Direction::ToClient, fault);
+            }
+        }
+    }
+
+    /// Strikes each connection once, those to come too.
+    fn strike_always(&self, victims: &[usize], fault: Fault) {
+        self.set(victims, &[Direction::ToClient], fault);
     }
 
     fn command(&self, parts: &[&str]) -> Result<(), String> {
@@ -286,7 +301,7 @@ fn resync(stage: &mut Stage) -> Result<(), String> {
 }
 
 /// Replies that are lost, doubled or out of place.
-fn lost_replies(stage: &mut Stage) -> Result<(), String> {
+fn lost_replies(stage: &mut Stage, strike: fn(&Stage, &[usize], Fault)) -> Result<(), String> {
     while !stage.is_over() {
         stage.wait_millis(200, 600);
         let skip = stage.random.below(6);
@@ -298,7 +313,7 @@ fn lost_replies(stage: &mut Stage) -> Result<(), String> {
             _ => Fault::DropFrames { skip, frames: 2 },
         };
         let victims = stage.victims();
-        stage.set(&victims, &[Direction::ToClient], fault);
+        strike(stage, &victims, fault);
     }
     Ok(())
 }
@@ -340,7 +355,7 @@ fn random(stage: &mut Stage) -> Result<(), String> {
                 stage.wait_millis(500, 2_000);
                 stage.set(&victims, &Direction::BOTH, Fault::Pass);
             }
-            _ => stage.set(&victims, &[Direction::ToClient], Fault::DropFrames { skip: 1, frames: 2 }),
+            _ => stage.strike(&victims, Fault::DropFrames { skip: 1, frames: 2 }),
         }
         stage.wait_millis(50, 1_500);
     }

@@ -269,8 +269,25 @@ impl Subject<'_> {
 
     fn about(&self, what: &str, run: &Run, why: &str) -> String {
         let name = &self.evidence.keys[self.key].name;
-        format!("{what}: {} read {name} version {}: {why}", self.handle.name, run.version)
+        let superseded = self.history.place(run.version).map_or(0, |place| self.history.superseded[place]);
+        let from_then = |at: u64| {
+            if at == 0 || superseded == u64::MAX { "never".into() } else { signed_millis(at, superseded) }
+        };
+        format!(
+            "{what}: {} read {name} version {}: {why} (relative to its successor, in ms: first read {}, last {}, marked {})",
+            self.handle.name,
+            run.version,
+            from_then(run.first),
+            from_then(run.last),
+            from_then(run.marked)
+        )
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for display")]
+fn signed_millis(at: u64, zero: u64) -> String {
+    let away = at.abs_diff(zero) as f64 / 1_000_000.0;
+    format!("{}{away:.1}", if at < zero { "-" } else { "" })
 }
 
 /// What is wrong in the end: whether something acknowledged is lost (else it is stale), and the words.
