@@ -26,7 +26,7 @@ const FOLDER: &str = "/cache-test";
 const PORT: u16 = 6379;
 
 /// Starts a server whose port on this machine is `port`.
-pub(super) fn launch(port: u16, options: &Options, folder: Folder) -> Result<Box<dyn Control>, String> {
+pub(super) fn contained(port: u16, options: &Options, folder: Folder) -> Result<Box<dyn Control>, String> {
     let arguments = options.to_arguments(&Path::new(FOLDER).join("server.sock"));
     let shared = match options.unix_socket {
         true => Some(open_to_all(folder)?),

@@ -18,7 +18,7 @@ const REPORT: &str = "CACHE_TEST_REDIS_REPORT";
 type Contained = fn(u16, &Options, Folder) -> Result<Box<dyn Control>, String>;
 const CONTAINED: &[Contained] = &[
     #[cfg(feature = "redis")]
-    super::container::launch,
+    super::container::contained,
 ];
 /// A free port can be taken by somebody else before our server has it.
 const TRIES: usize = 3;
