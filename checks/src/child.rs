@@ -94,8 +94,8 @@ async fn subject(role: &Role, origin: Origin) -> Result<Arc<dyn Subject>, String
         Some(Sabotage::Lease) => Protection::Lease,
         Some(Sabotage::EnvelopeKey) => Protection::EnvelopeKey,
     };
-    let keys = layout(role.processes).into_iter().map(|key| key.name).collect();
-    Ok(Arc::new(Product::sabotaged(&role.url, protection, keys, origin)?))
+    let keys: Vec<_> = layout(role.processes).into_iter().map(|key| key.name).collect();
+    Ok(Arc::new(Product::sabotaged(&role.url, protection, &keys, origin)?))
 }
 
 fn say(line: &str) -> Result<(), String> {
@@ -136,8 +136,7 @@ impl Work {
             tokio::spawn(writer::writing(Arc::clone(setting), process, origin.clone(), until, next()));
         let reach = tokio::spawn(reach(Arc::clone(setting)));
         let (known, handle) = (Arc::clone(setting), runtime.handle().clone());
-        let peek =
-            std::thread::spawn(move || reader::peeking(&known, format!("peeker {process}"), &handle));
+        let peek = std::thread::spawn(move || reader::peeking(&known, format!("peeker {process}"), &handle));
         Self { readers, peek, writer, reach }
     }
 

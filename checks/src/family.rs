@@ -24,7 +24,9 @@ pub(crate) fn launch(arguments: &[&str]) -> Result<RedisServer, String> {
     let native = RedisServer::launch(&options().way(Way::Native));
     // A server that is too old for the argument, or none on the path.
     native
-        .or_else(|_| RedisServer::launch(&Options::new().arguments(arguments.iter().copied()).way(Way::Native)))
+        .or_else(|_| {
+            RedisServer::launch(&Options::new().arguments(arguments.iter().copied()).way(Way::Native))
+        })
         .or_else(|_| RedisServer::launch(&options().way(Way::Fetch)))
         .map_err(|error| error.to_string())
 }

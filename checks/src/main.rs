@@ -35,7 +35,8 @@ fn main() -> ExitCode {
     let outcome = if arguments.peek().is_some_and(|word| word == family::CHILD) {
         child::run().map(|()| true)
     } else {
-        Options::parse(arguments).and_then(|options| if options.controls { controls(&options) } else { check(&options) })
+        Options::parse(arguments)
+            .and_then(|options| if options.controls { controls(&options) } else { check(&options) })
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

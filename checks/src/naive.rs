@@ -50,8 +50,7 @@ impl Naive {
 
     async fn fetch(&self, full: &str) -> Option<Arc<Stamped>> {
         let mut connection = self.connection.clone();
-        let bytes: Option<Vec<u8>> =
-            redis::cmd("GET").arg(full).query_async(&mut connection).await.ok()?;
+        let bytes: Option<Vec<u8>> = redis::cmd("GET").arg(full).query_async(&mut connection).await.ok()?;
         let value = Arc::new(rmp_serde::from_slice::<Stamped>(&bytes?).ok()?);
         self.map.insert(full.to_owned(), Arc::clone(&value));
         Some(value)

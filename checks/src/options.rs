@@ -53,7 +53,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) const HELP: &str = "staleness [--seconds N] [--processes N] [--fault NAME,…|all] [--strict] [--seed N] [--json]
+    pub(crate) const HELP: &str =
+        "staleness [--seconds N] [--processes N] [--fault NAME,…|all] [--strict] [--seed N] [--json]
           [--control token|lease|envelope-key|naive | --controls]";
 
     /// # Errors
@@ -113,7 +114,8 @@ mod tests {
 
     #[test]
     fn arguments_are_read_and_what_is_not_known_is_refused() {
-        let options = parse("--seconds 5 --processes 2 --control envelope-key --strict --seed 7 --json").unwrap();
+        let options =
+            parse("--seconds 5 --processes 2 --control envelope-key --strict --seed 7 --json").unwrap();
         assert_eq!((options.time.as_secs(), options.processes, options.seed), (5, 2, 7));
         assert!(options.strict && options.json && options.sabotage == Some(Sabotage::EnvelopeKey));
         for wrong in ["--seconds", "--seconds 0", "--control x", "--fast", "--controls --fault calm"] {

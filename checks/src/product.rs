@@ -24,6 +24,8 @@ const TTL: Duration = Duration::from_secs(3_600);
 pub(crate) struct Product {
     cache: Cache,
     origin: Origin,
+    /// Whether only receipts can tell what an answer is worth, because tier 1 goes on without the store.
+    goes_on: bool,
 }
 
 impl Product {
@@ -45,14 +47,14 @@ impl Product {
             setup = setup.timer(Arc::new(Jumping::new()));
         }
         let cache = setup.await.map_err(|error| error.to_string())?;
-        Ok(Self { cache, origin })
+        Ok(Self { cache, origin, goes_on: !disconnected_max_age.is_zero() })
     }
 
     /// The same parts with one protection taken away from outside.
     pub(crate) fn sabotaged(
         url: &str,
         protection: sabotage::Protection,
-        keys: Vec<String>,
+        keys: &[String],
         origin: Origin,
     ) -> Result<Self, String> {
         let build = || -> Result<Cache, Error> {
@@ -76,7 +78,7 @@ impl Product {
             };
             builder.build()
         };
-        Ok(Self { cache: build().map_err(|error| error.to_string())?, origin })
+        Ok(Self { cache: build().map_err(|error| error.to_string())?, origin, goes_on: false })
     }
 
     /// What tier 1 holds of the key, with a receipt.
@@ -85,13 +87,21 @@ impl Product {
         Some(Answer { value: value?, standing: standing(receipt.coherence) })
     }
 
-    /// An answer that came without a receipt, with that of a look just before or after.
-    fn judged(&self, value: Arc<Stamped>, before: Option<Answer>) -> Answer {
-        let is_marked =
-            |look: &Answer| look.value.version == value.version && look.standing != Standing::InStep;
-        let look = before.filter(is_marked);
-        let look = look.or_else(|| self.peek_with_receipt(&value.key).filter(is_marked));
-        Answer { standing: look.map_or(Standing::InStep, |look| look.standing), value }
+    /// An answer that came without a receipt, with that of a look just before or after. `None` if there is none and only
+    /// a receipt could tell: another's read of the key, which is under way for a moment, makes a look wait.
+    fn judged(&self, value: Arc<Stamped>, before: Option<Answer>) -> Option<Answer> {
+        let after = self.peek_with_receipt(&value.key);
+        let mut standings = [before, after]
+            .into_iter()
+            .flatten()
+            .filter(|look| look.value.version == value.version)
+            .map(|look| look.standing);
+        let standing = match (standings.next(), standings.next()) {
+            (Some(Standing::InStep), Some(marked)) | (Some(marked), _) => marked,
+            (None, _) if self.goes_on => return None,
+            (None, _) => Standing::InStep,
+        };
+        Some(Answer { value, standing })
     }
 }
 
@@ -104,7 +114,7 @@ impl Subject for Product {
         let before = self.peek_with_receipt(key);
         // A hit in tier 1 is answered at the first poll.
         let value = at_once(self.cache.get::<Stamped>(key))?.ok()??;
-        Some(self.judged(value, before))
+        self.judged(value, before)
     }
 
     async fn get(&self, key: &str) -> Option<Answer> {
@@ -120,7 +130,7 @@ impl Subject for Product {
             options = options.tag(tag);
         }
         let value = self.cache.get_or_load(name, options, move || origin.load(key, owned)).await.ok()?;
-        Some(self.judged(value, before))
+        self.judged(value, before)
     }
 
     async fn set(&self, key: &str, value: &Stamped) -> Change {

@@ -26,7 +26,12 @@ fn millis(nanos: u64) -> f64 {
 }
 
 impl Row {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "for display")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "for display"
+    )]
     fn reads_per_second(&self) -> u64 {
         (self.reads as f64 / self.seconds.max(0.001)) as u64
     }

@@ -155,8 +155,7 @@ pub(crate) fn judge(evidence: &Evidence<'_>) -> Verdicts {
 }
 
 fn histories(evidence: &Evidence<'_>) -> Vec<History> {
-    let all: Vec<&Write> =
-        evidence.logs.iter().flat_map(|log| &log.writes).chain(evidence.outside).collect();
+    let all: Vec<&Write> = evidence.logs.iter().flat_map(|log| &log.writes).chain(evidence.outside).collect();
     (0..evidence.keys.len()).map(|key| History::of(key, &all)).collect()
 }
 
@@ -323,11 +322,6 @@ fn end_of(evidence: &Evidence<'_>, histories: &[History]) -> Vec<(bool, String)>
         }
     }
     wrong
-}
-
-/// Whether the end is as it should be.
-pub(crate) fn ends_well(evidence: &Evidence<'_>) -> bool {
-    end_of(evidence, &histories(evidence)).is_empty()
 }
 
 #[cfg(test)]

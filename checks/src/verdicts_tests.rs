@@ -31,8 +31,7 @@ impl Case {
     /// A version that was sent at a time and acknowledged 1 ms later; all in milliseconds.
     fn write(&mut self, name: &str, version: u32, sent: u64) -> &mut Write {
         let (key, sent) = (self.key(name), sent * MS);
-        let write =
-            Write { key, version, sent, acked: sent + MS, here: sent + MS, ..Write::default() };
+        let write = Write { key, version, sent, acked: sent + MS, here: sent + MS, ..Write::default() };
         let to = match self.keys[key].writer {
             Writer::Process(process) => &mut self.logs[process].writes,
             Writer::Outside => &mut self.outside,
@@ -64,11 +63,12 @@ impl Case {
 
     fn look(&mut self, name: &str, found: [Option<u32>; 2]) {
         let key = self.key(name);
-        self.looks = found.map(|version| {
+        let look = |version| {
             let mut look = vec![(None, None); self.keys.len()];
             look[key] = (None, version);
             look
-        });
+        };
+        self.looks = found.map(look).to_vec();
     }
 }
 
@@ -181,7 +181,8 @@ fn an_older_version_after_a_newer_one_went_back() {
     case.read(1, "loaded:0", 1, 10, 26, 26);
     assert_eq!(case.judge().went_back, 2, "but not after the removal");
     case.read(1, "plain:0", 2, 20, 25, 25);
-    *case.read(1, "plain:0", 1, 10, 26, 0) = Run { version: 1, sent: 10 * MS, marked: 26 * MS, ..Run::default() };
+    *case.read(1, "plain:0", 1, 10, 26, 0) =
+        Run { version: 1, sent: 10 * MS, marked: 26 * MS, ..Run::default() };
     assert_eq!(case.judge().went_back, 2, "and not if it says so");
 }
 

@@ -73,9 +73,7 @@ async fn change(
     let answer = subject.get(name).await;
     log.note(key, name, begun, answer.as_ref());
     let has_store = match &answer {
-        Some(answer) if is_value => {
-            answer.value.version == version && answer.standing != Standing::Unsynced
-        }
+        Some(answer) if is_value => answer.value.version == version && answer.standing != Standing::Unsynced,
         None if is_value => false,
         _ => changed == Change::Done,
     };

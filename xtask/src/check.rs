@@ -32,7 +32,10 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
                 command.status().map_err(|error| format!("`{}`: {error}", process::display(&command)))?;
             Ok(status.success())
         }
-        _ => Err(format!("which check? There is: {}, and `short` for the short form of all", CHECKS.join(", "))),
+        _ => Err(format!(
+            "which check? There is: {}, and `short` for the short form of all",
+            CHECKS.join(", ")
+        )),
     }
 }
 
