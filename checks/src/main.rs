@@ -112,12 +112,11 @@ fn controls(options: &Options) -> Result<bool, String> {
         for schedule in chosen(&options)? {
             let row = run::run(schedule, &options)
                 .map_err(|problem| format!("{}, {}: {problem}", sabotage.name(), schedule.name))?;
-            let seen = row.verdicts.broken() > 0;
-            all_seen &= seen;
-            let first = row.verdicts.details.first().map_or("nothing", String::as_str);
+            let shown = sabotage.shown(&row.verdicts);
+            all_seen &= shown > 0;
             println!(
-                "{} {:<13} under {:<13} {first}",
-                if seen { "seen  " } else { "UNSEEN" },
+                "{} {:<13} under {:<13} {shown} times",
+                if shown > 0 { "seen  " } else { "UNSEEN" },
                 sabotage.name(),
                 schedule.name
             );

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::verdicts::Verdicts;
+
 /// What is checked instead of the product, to see that the check sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Sabotage {
@@ -22,6 +24,14 @@ impl Sabotage {
             Self::Lease => "lease",
             Self::EnvelopeKey => "envelope-key",
             Self::Naive => "naive",
+        }
+    }
+
+    /// How often it showed as what it is.
+    pub(crate) fn shown(self, verdicts: &Verdicts) -> u64 {
+        match self {
+            Self::EnvelopeKey => verdicts.wrong_key,
+            Self::Token | Self::Lease | Self::Naive => verdicts.beyond_lease_unmarked,
         }
     }
 
