@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cache_core::{Clock, Moment, Sleep, SystemClock, Timer};
 use cache_factory::TokioTimer;
+use cache_testkit::redis::{Connection, RedisServer};
 use parking_lot::Mutex;
 
 use crate::log::Span;
@@ -62,6 +63,44 @@ impl Control {
     pub(crate) fn end(self) -> (Vec<Span>, u64) {
         self.ended.store(true, Ordering::Relaxed);
         (std::mem::take(&mut self.stalls.lock()), self.coarse_lag.load(Ordering::Relaxed))
+    }
+}
+
+/// A thread that asks the server directly, again and again, and notes when it was kept waiting: the server is a process of
+/// this machine, too.
+pub(crate) struct Pinging {
+    ended: Arc<AtomicBool>,
+    waits: Arc<Mutex<Vec<Span>>>,
+}
+
+impl Pinging {
+    pub(crate) fn start(server: Arc<RedisServer>) -> Self {
+        let pinging = Self { ended: Arc::default(), waits: Arc::default() };
+        let (ended, waits) = (Arc::clone(&pinging.ended), Arc::clone(&pinging.waits));
+        thread::spawn(move || {
+            let mut connection = None;
+            while !ended.load(Ordering::Relaxed) {
+                thread::sleep(PACE);
+                let from = now();
+                let answered = match connection.as_mut() {
+                    Some(link) => Connection::command(link, &["PING"]).is_ok(),
+                    None => false,
+                };
+                if !answered {
+                    connection = server.connect().ok();
+                }
+                let to = now();
+                if to > from + LATE {
+                    waits.lock().push(Span { from, to });
+                }
+            }
+        });
+        pinging
+    }
+
+    pub(crate) fn end(self) -> Vec<Span> {
+        self.ended.store(true, Ordering::Relaxed);
+        std::mem::take(&mut self.waits.lock())
     }
 }
 

@@ -39,9 +39,8 @@ impl Sabotage {
     pub(crate) fn fault(self) -> &'static str {
         match self {
             Self::Token => "calm",
-            Self::Lease => "blackhole-6",
-            Self::EnvelopeKey => "lost-replies",
-            Self::Naive => "kill",
+            Self::Lease | Self::Naive => "blackhole-6",
+            Self::EnvelopeKey => "slipped-replies",
         }
     }
 }

@@ -159,5 +159,5 @@ pub(crate) fn line(row: &Row) -> String {
 pub(crate) const LEGEND: &str = "\
 key: another key's value · lease: older than the lease and not marked · imp: nobody wrote it · back: older after newer ·
 own: own write not seen · hang: longer than its bound · lost: acknowledged and gone · perm: still old in the end ·
-max: staleness of unmarked answers; net: without the machine's stalls; out, flush: of changes by plain commands;
+max: staleness of unmarked answers; net: without stalls of machine and server; out, flush: of changes by plain commands;
 back: from the end of a link's fault to the store's next answer";

@@ -9,7 +9,7 @@ use cache_redis::RedisStore;
 use cache_testkit::proxy::FaultProxy;
 
 use crate::child::Role;
-use crate::clock::{Control, nanos, now, sleep_until};
+use crate::clock::{Control, Pinging, nanos, now, sleep_until};
 use crate::family::{Folder, Process, launch};
 use crate::keys::{Kind, layout};
 use crate::options::{Options, Sabotage};
@@ -62,7 +62,7 @@ pub(crate) fn run(schedule: &Schedule, options: &Options) -> Result<Row, String>
 
     let started = now();
     let until = started + nanos(options.time);
-    let control = Control::start();
+    let (control, pinging) = (Control::start(), Pinging::start(Arc::clone(&server)));
     let form = if options.sabotage == Some(Sabotage::Naive) {
         Form::Bare
     } else {
@@ -117,7 +117,9 @@ pub(crate) fn run(schedule: &Schedule, options: &Options) -> Result<Row, String>
     let logs = processes.iter_mut().map(Process::log).collect::<Result<Vec<_>, _>>()?;
     let seconds = Duration::from_nanos(now() - started).as_secs_f64();
     let (own_stalls, _) = control.end();
-    let stalls = Stalls::of(logs.iter().flat_map(|log| &log.stalls).copied().chain(own_stalls).collect());
+    let own_stalls = logs.iter().flat_map(|log| &log.stalls).copied().chain(own_stalls);
+    let stalls = Stalls::of(own_stalls.clone().collect());
+    let waits = Stalls::of(own_stalls.chain(pinging.end()).collect());
     let evidence = Evidence {
         keys: &keys,
         logs: &logs,
@@ -125,6 +127,7 @@ pub(crate) fn run(schedule: &Schedule, options: &Options) -> Result<Row, String>
         flushes: &stage.flushes,
         looks: &looks,
         stalls: &stalls,
+        waits: &waits,
         keeps_data: schedule.keeps_data,
         lease: nanos(Settings::default().lease),
     };

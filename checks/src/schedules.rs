@@ -61,6 +61,7 @@ pub(crate) const SCHEDULES: &[Schedule] = &[
     Schedule { name: "cancel", cancel: true, ..BASE },
     Schedule { name: "slow-loader", slow_loads: Duration::from_millis(300), ..BASE },
     Schedule { name: "lost-replies", drive: |stage| lost_replies(stage, Stage::strike), ..BASE },
+    Schedule { name: "slipped-replies", drive: slipped_replies, ..BASE },
     Schedule { name: "lost-greetings", drive: |stage| lost_replies(stage, Stage::strike_always), ..BASE },
     Schedule {
         name: "random",
@@ -314,6 +315,18 @@ fn lost_replies(stage: &mut Stage, strike: fn(&Stage, &[usize], Fault)) -> Resul
         };
         let victims = stage.victims();
         strike(stage, &victims, fault);
+    }
+    Ok(())
+}
+
+/// Every link loses both replies of some read, again and again, so that later reads get one another's.
+fn slipped_replies(stage: &mut Stage) -> Result<(), String> {
+    let everyone: Vec<_> = (0..stage.proxies.len()).collect();
+    while !stage.is_over() {
+        // Long enough for links that were given up to be back.
+        stage.wait_millis(250, 500);
+        let skip = stage.random.below(4);
+        stage.strike(&everyone, Fault::DropFrames { skip, frames: 2 });
     }
     Ok(())
 }

@@ -23,7 +23,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) flushes: &'a [Span],
     /// What each process finds in the end.
     pub(crate) looks: &'a [Look],
+    /// When some process of the check did not run.
     pub(crate) stalls: &'a Stalls,
+    /// The same, and when the server kept others waiting.
+    pub(crate) waits: &'a Stalls,
     /// Whether the server kept what it was given, but for flushes.
     pub(crate) keeps_data: bool,
     /// In nanoseconds.
@@ -48,7 +51,7 @@ pub(crate) struct Verdicts {
     pub(crate) details: Vec<String>,
 }
 
-/// In nanoseconds; `net` is without the time in which the machine let some process of the check wait.
+/// In nanoseconds; `net` is without the time in which some process of the check did not run, or the server let others wait.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Staleness {
     pub(crate) max: u64,
@@ -219,7 +222,7 @@ impl Subject<'_> {
             return;
         }
         let age = run.last.saturating_sub(since);
-        let net = self.evidence.stalls.without(Span { from: since, to: run.last.max(since) });
+        let net = self.evidence.waits.without(Span { from: since, to: run.last.max(since) });
         let staleness = &mut verdicts.staleness;
         let bucket = BUCKETS.iter().position(|end| age <= *end).unwrap_or(BUCKETS.len());
         staleness.histogram[bucket] += 1;

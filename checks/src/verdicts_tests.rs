@@ -56,6 +56,7 @@ impl Case {
             flushes: &self.flushes,
             looks: &self.looks,
             stalls: &self.stalls,
+            waits: &self.stalls,
             keeps_data: true,
             lease: LEASE,
         })
