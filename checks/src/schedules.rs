@@ -346,7 +346,8 @@ fn lost_pushes(stage: &mut Stage) -> Result<(), String> {
 fn random(stage: &mut Stage) -> Result<(), String> {
     while stage.left() > Duration::from_secs(3) {
         let victims = stage.victims();
-        match stage.random.below(10) {
+        // Not with reloads: they leave a snapshot, from which a restart would go back in time, as nobody promises it does not.
+        match stage.random.below(9) {
             0 => {
                 let length = Duration::from_millis(stage.random.within(100, 2_500));
                 stage.hole(length, &Direction::BOTH, victims);
@@ -360,9 +361,8 @@ fn random(stage: &mut Stage) -> Result<(), String> {
                 stage.server.cont().map_err(|error| error.to_string())?;
             }
             5 => stage.flush()?,
-            6 => stage.command(&["DEBUG", "RELOAD"])?,
-            7 => stage.server.restart().map_err(|error| error.to_string())?,
-            8 => {
+            6 => stage.server.restart().map_err(|error| error.to_string())?,
+            7 => {
                 let by = Duration::from_millis(stage.random.within(1, 300));
                 stage.set(&victims, &Direction::BOTH, Fault::Delay { by, jitter: by });
                 stage.wait_millis(500, 2_000);
