@@ -3,6 +3,7 @@
 mod bench;
 mod breaks;
 mod cargo;
+mod check;
 mod docs;
 mod features;
 mod libtest;
@@ -56,13 +57,18 @@ const TASKS: &[Task] = &[
         run: bench::run,
     },
     Task {
+        name: "check",
+        line: "proves promises by measurement: short | staleness [--seconds N] [--fault NAME|all] [--controls] …",
+        run: check::run,
+    },
+    Task {
         name: "breaks",
         line: "removes each protection and sees its test turn red [part of a name]",
         run: breaks::run,
     },
     Task {
         name: "nightly",
-        line: "what takes long: breaks, features, more property cases, miri",
+        line: "what takes long: breaks, checks, features, more property cases, miri",
         run: nightly::run,
     },
 ];

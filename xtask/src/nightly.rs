@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::cargo::cargo;
 use crate::tree::root;
-use crate::{Outcome, breaks, features, no_arguments, process, test};
+use crate::{Outcome, breaks, check, features, no_arguments, process, test};
 
 /// Eight times as many as proptest tries by itself.
 const PROPERTY_CASES: &str = "2000";
@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     clean &= test::run(&["--only-redis".into(), "--redis".into(), "fetch".into()])?;
     // Fails if a hit through the handle costs more than twice what the bare map does.
     clean &= process::shown(&mut cargo(&root(), &["bench", "--package", "cache-tiered", "--bench", "hit"]))?;
+    clean &= check::nightly()?;
     clean &= miri()?;
     Ok(clean)
 }

@@ -18,6 +18,8 @@ pub(crate) struct Conn {
     pub(crate) replica: bool,
     /// How the server calls this connection.
     pub(crate) identity: Identity,
+    /// How many keys the server had dropped to make room before anything was read here, if it says so.
+    pub(crate) dropped_before: Option<u64>,
     raw: MultiplexedConnection,
     suspicion: Suspicion,
 }
@@ -31,7 +33,15 @@ pub(crate) struct Identity {
 
 impl Conn {
     pub(crate) fn new(link: LinkId, raw: MultiplexedConnection, suspicion: Suspicion) -> Self {
-        Self { link, tracking: false, replica: false, identity: Identity::default(), raw, suspicion }
+        Self {
+            link,
+            tracking: false,
+            replica: false,
+            identity: Identity::default(),
+            dropped_before: None,
+            raw,
+            suspicion,
+        }
     }
 
     /// Sends one command.

@@ -15,6 +15,7 @@ use crate::address::{Address, Endpoint};
 use crate::conn::Conn;
 use crate::fault::{Cause, Fault};
 use crate::feed::Feed;
+use crate::info;
 use crate::link::Wiring;
 use crate::suspicion::Suspicion;
 
@@ -135,14 +136,13 @@ async fn greet(conn: &mut Conn) -> Result<(), Fault> {
         }
     }
     // Not every user may ask.
-    let info = match conn.one(redis::cmd("INFO").arg("server")).await {
-        Ok(Value::BulkString(info)) => String::from_utf8_lossy(&info).into_owned(),
-        Ok(Value::VerbatimString { text, .. }) => text,
-        Err(fault) if fault.is_outage() => return Err(fault),
-        Ok(_) | Err(_) => return Ok(()),
-    };
-    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
-    conn.identity.server_run = run.unwrap_or_default().trim().to_owned();
+    if let Some(server) = info::section(conn, "server").await? {
+        conn.identity.server_run = info::field(&server, "run_id").unwrap_or_default().to_owned();
+    }
+    conn.dropped_before = info::dropped(conn).await?;
+    if conn.tracking && conn.dropped_before.is_none() {
+        tracing::warn!("the server does not say whether it drops keys: a copy of one may outlive its lease");
+    }
     Ok(())
 }
 

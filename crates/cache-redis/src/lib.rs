@@ -8,6 +8,7 @@ mod conn;
 mod connect;
 mod fault;
 mod feed;
+mod info;
 mod link;
 mod marks;
 mod reply;

@@ -11,6 +11,7 @@ use crate::backoff;
 use crate::conn::Conn;
 use crate::connect::{Connected, connect};
 use crate::fault::{Cause, Fault};
+use crate::info;
 use crate::link::{Shared, State};
 use crate::reply;
 
@@ -93,12 +94,13 @@ async fn use_up(shared: &Shared, connected: Connected) -> Fault {
 /// Asks again and again whether the server is there, and tells what it says. Ends with what is wrong.
 async fn ask_on(shared: &Shared, conn: &Conn, answered: &Mutex<Instant>) -> Fault {
     let since = Instant::now();
+    let mut dropped = conn.dropped_before;
     loop {
         let next = *answered.lock() + shared.wiring.heartbeat;
         if let Err(fault) = until(shared, conn, next).await {
             return fault;
         }
-        match beat(shared, conn).await {
+        match beat(shared, conn, &mut dropped).await {
             Ok(sent) => *answered.lock() = sent,
             Err(fault) => return fault,
         }
@@ -122,8 +124,8 @@ async fn until(shared: &Shared, conn: &Conn, next: Instant) -> Result<(), Fault>
     }
 }
 
-/// One question and its answer. Returns when it was sent.
-async fn beat(shared: &Shared, conn: &Conn) -> Result<Instant, Fault> {
+/// One question and its answer. Returns when it was sent. `dropped` is how many keys the server had dropped before.
+async fn beat(shared: &Shared, conn: &Conn, dropped: &mut Option<u64>) -> Result<Instant, Fault> {
     let (sent, sent_at) = (Instant::now(), shared.wiring.clock.now());
     let word = random_u64().to_string();
     let echo = conn.one(redis::cmd("PING").arg(&word)).await?;
@@ -132,6 +134,14 @@ async fn beat(shared: &Shared, conn: &Conn) -> Result<Instant, Fault> {
     }
     shared.answered(sent_at);
     if let Some(feed) = &shared.wiring.feed {
+        if conn.tracking && dropped.is_some() {
+            let now = info::dropped(conn).await?;
+            if now != *dropped {
+                // Which ones is not told if it made room for a command of ours.
+                feed.retire_all(conn.link);
+            }
+            *dropped = now.or(*dropped);
+        }
         // What was announced before the answer came is told before it is said that all was told.
         feed.refresh_marks(conn).await?;
         feed.alive(conn.link, sent_at);

@@ -3,15 +3,15 @@
 mod clock;
 pub mod conformance;
 mod feed_log;
-#[cfg(feature = "redis")]
+#[cfg(feature = "processes")]
 mod port;
-#[cfg(feature = "redis")]
+#[cfg(feature = "processes")]
 pub mod proxy;
 mod recorder;
-#[cfg(feature = "redis")]
+#[cfg(feature = "processes")]
 pub mod redis;
 mod reference;
-#[cfg(feature = "redis")]
+#[cfg(feature = "processes")]
 mod resp;
 mod sweep;
 mod wait;

@@ -33,6 +33,8 @@ pub(crate) struct Found {
 pub(crate) struct Question {
     token: FillToken,
     sent_at: Moment,
+    /// When whoever asks is to be done with asking the store.
+    deadline: Moment,
     /// Whether something waited for the key then: the answer may have come before the store was told.
     hidden: bool,
 }
@@ -157,11 +159,12 @@ impl Engine {
     }
 
     async fn find_stored(&self, store: &dyn Store, hash: u64, key: &str) -> Found {
+        // Whoever waited for another's read and then asks himself does not begin to count anew.
+        let deadline = self.store_deadline();
         loop {
-            let now = self.timer.now();
-            match self.reads.join(hash, key, now + self.settings.store_timeout, 0) {
+            match self.reads.join(hash, key, deadline, 0) {
                 Joined::Lead(lead) => {
-                    let found = self.fetch(store, hash, key, now).await;
+                    let found = self.fetch(store, hash, key, deadline).await;
                     lead.answer(found.clone());
                     return found;
                 }
@@ -186,13 +189,13 @@ impl Engine {
         found.entry.as_ref().is_some_and(|(entry, _)| self.judge(&entry.meta) == Soundness::Void)
     }
 
-    async fn fetch(&self, store: &dyn Store, hash: u64, key: &str, now: Moment) -> Found {
+    async fn fetch(&self, store: &dyn Store, hash: u64, key: &str, deadline: Moment) -> Found {
         let full = match self.namespace.key(key) {
             Ok(full) => full,
             Err(error) => return Found::failed(error),
         };
-        let asked = self.question(hash, key, now);
-        match self.timed_by(now + self.settings.store_timeout, "get", store.get(&full)).await {
+        let asked = Question { deadline, ..self.question(hash, key, self.timer.now()) };
+        match self.timed_by(deadline, "get", store.get(&full)).await {
             Ok(read) => self.admit(store, &full, hash, read, asked).await,
             Err(error) => Found::failed(error.for_key(key)),
         }
@@ -201,7 +204,8 @@ impl Engine {
     /// To be taken before the store is asked for a key.
     pub(crate) fn question(&self, hash: u64, key: &str, now: Moment) -> Question {
         let hidden = self.outbox.hides(key, None).is_some();
-        Question { token: self.local.token(hash), sent_at: now, hidden }
+        let deadline = now + self.settings.store_timeout;
+        Question { token: self.local.token(hash), sent_at: now, deadline, hidden }
     }
 
     /// Takes in a store's answer: opens it, judges it, and keeps a copy in tier 1 if nothing happened to the key
@@ -214,8 +218,7 @@ impl Engine {
         read: Read,
         asked: Question,
     ) -> Found {
-        let Question { token, sent_at, hidden } = asked;
-        let deadline = sent_at + self.settings.store_timeout;
+        let Question { token, sent_at, deadline, hidden } = asked;
         let Read { found: Some(stored), link, tracked } = read else {
             return Found::nothing(Status::Absent, Seen::Nothing);
         };

@@ -244,6 +244,31 @@ async fn all_that_a_call_asks_the_store_shares_one_time_bound() {
 }
 
 #[tokio::test]
+async fn a_read_that_waited_for_another_is_bounded_as_a_whole() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let Process { cache, link, .. } = process(&clock, &server);
+    let bound = cache.settings().store_timeout;
+    link.freeze();
+    // A caller who asks the store and then does not look any more whether it answers.
+    let mut first = Box::pin(cache.get::<u32>("k"));
+    assert!(futures_util::poll!(&mut first).is_pending());
+    clock.advance(bound / 5);
+    let (other, began) = (cache.clone(), clock.now());
+    let second = tokio::spawn(async move { other.get::<u32>("k").await.unwrap() });
+    settle().await;
+    // Now the second one asks for himself.
+    clock.advance(bound * 4 / 5);
+    settle().await;
+    assert!(!second.is_finished());
+    clock.advance(bound / 5);
+    settle().await;
+    assert!(second.is_finished(), "{:?} after he asked", clock.now().since(began));
+    assert_eq!(second.await.unwrap(), None);
+    drop(first);
+}
+
+#[tokio::test]
 async fn the_first_calls_are_covered_as_all_others_are() {
     let clock = FakeClock::new();
     let server = ReferenceServer::new(clock.clone());

@@ -41,8 +41,8 @@ const LAYERS: &[Layer] = &[
     tool("xtask", &[]),
 ];
 
-/// Side-by-side comparisons know everybody.
-const FREE: &[&str] = &["benches"];
+/// Comparisons and checks know everybody.
+const FREE: &[&str] = &["benches", "checks"];
 
 const STRANGERS: &[&str] = &["cache-memory", "cache-redis", "cache-ai", "cache-monitor"];
 

@@ -77,6 +77,14 @@ pub enum Fault {
         /// After this many that pass.
         skip: usize,
     },
+    /// Several frames in a row are lost, once: as many as a call waits for make later calls get one another's replies.
+    /// Pushes are not counted and pass.
+    DropFrames {
+        /// After this many that pass.
+        skip: usize,
+        /// This many.
+        frames: usize,
+    },
     /// One frame comes twice, once. Pushes are not counted and pass.
     RepeatFrame {
         /// After this many that pass.

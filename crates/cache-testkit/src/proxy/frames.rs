@@ -78,6 +78,7 @@ impl Frames {
         self.count += 1;
         match fault {
             Fault::DropFrame { skip } if at >= skip => strikes(Vec::new(), true),
+            Fault::DropFrames { skip, frames } if at >= skip => strikes(Vec::new(), at + 1 >= skip + frames),
             Fault::RepeatFrame { skip } if at >= skip => strikes([frame.clone(), frame].concat(), true),
             Fault::SwapFrames { skip } if at >= skip => match self.behind.take() {
                 Some(first) => strikes([frame, first].concat(), true),
@@ -123,6 +124,7 @@ mod tests {
             (Fault::DropFrame { skip: 0 }, ">1\r\n+p\r\n$1\r\n2\r\n:3\r\n+4\r\n", 1),
             (Fault::DropFrame { skip: 1 }, "+1\r\n>1\r\n+p\r\n:3\r\n+4\r\n", 1),
             (Fault::DropFrame { skip: 9 }, stream, 0),
+            (Fault::DropFrames { skip: 1, frames: 2 }, "+1\r\n>1\r\n+p\r\n+4\r\n", 2),
             (Fault::RepeatFrame { skip: 2 }, "+1\r\n>1\r\n+p\r\n$1\r\n2\r\n:3\r\n:3\r\n+4\r\n", 1),
             (Fault::SwapFrames { skip: 1 }, "+1\r\n>1\r\n+p\r\n:3\r\n$1\r\n2\r\n+4\r\n", 1),
             (Fault::SwapFrames { skip: 0 }, ">1\r\n+p\r\n$1\r\n2\r\n+1\r\n:3\r\n+4\r\n", 1),

@@ -70,10 +70,12 @@ impl FaultProxy {
     /// # Errors
     /// If no port can be listened on, or there is no thread to be had.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
-        Self::start_seeded(upstream, random_u64())
+        let proxy = Self::start_seeded(upstream, random_u64())?;
+        println!("fault proxy at {}: seed {}", proxy.addr, proxy.seed());
+        Ok(proxy)
     }
 
-    /// The same with a given seed.
+    /// The same with a given seed, which is not printed.
     ///
     /// # Errors
     /// Those of [`start`](Self::start).
@@ -90,7 +92,6 @@ impl FaultProxy {
             }
         })?;
         let addr = start.recv().map_err(io::Error::other)??;
-        println!("fault proxy at {addr}: seed {seed}");
         Ok(Self { addr, shared, orders: Some(orders), thread: Some(thread) })
     }
 

@@ -175,6 +175,7 @@ impl<'a> Pump<'a> {
                     return Ok(None);
                 }
                 Fault::DropFrame { .. }
+                | Fault::DropFrames { .. }
                 | Fault::RepeatFrame { .. }
                 | Fault::SwapFrames { .. }
                 | Fault::DropPushes => {

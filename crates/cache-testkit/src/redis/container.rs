@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -17,11 +18,30 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::control::Control;
 use super::folder::Folder;
 use super::image;
+use super::options::Options;
 use super::watchdog::Watchdog;
 
 /// Where the folder of the server's socket is in the container.
-pub(super) const FOLDER: &str = "/cache-test";
+const FOLDER: &str = "/cache-test";
 const PORT: u16 = 6379;
+
+/// Starts a server whose port on this machine is `port`.
+pub(super) fn contained(port: u16, options: &Options, folder: Folder) -> Result<Box<dyn Control>, String> {
+    let arguments = options.to_arguments(&Path::new(FOLDER).join("server.sock"));
+    let shared = match options.unix_socket {
+        true => Some(open_to_all(folder)?),
+        false => None,
+    };
+    Ok(Box::new(Container::start(port, arguments, shared)?))
+}
+
+/// Lets every user write in it: a server in a container may be another one.
+fn open_to_all(folder: Folder) -> Result<Folder, String> {
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777))
+        .map_err(|error| format!("{} cannot be opened: {error}", folder.path().display()))?;
+    Ok(folder)
+}
+
 /// Of one request to the engine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Pulling or making the image is in it.

@@ -5,7 +5,6 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::container::{self, Container};
 use super::control::Control;
 use super::folder::Folder;
 use super::native::Native;
@@ -15,6 +14,12 @@ use crate::port::free_address;
 
 /// Names a file to which each launch adds a line: program, version and way, separated by tabs.
 const REPORT: &str = "CACHE_TEST_REDIS_REPORT";
+/// How a server is started in a container, if this build can do that.
+type Contained = fn(u16, &Options, Folder) -> Result<Box<dyn Control>, String>;
+const CONTAINED: &[Contained] = &[
+    #[cfg(feature = "redis")]
+    super::container::contained,
+];
 /// A free port can be taken by somebody else before our server has it.
 const TRIES: usize = 3;
 
@@ -93,12 +98,8 @@ fn once(way: Way, binary: Option<&Path>, options: &Options) -> Result<RedisServe
             Box::new(native)
         }
         None => {
-            let arguments = options.to_arguments(&Path::new(container::FOLDER).join("server.sock"));
-            let shared = match options.unix_socket {
-                true => Some(folder.open_to_all()?),
-                false => None,
-            };
-            Box::new(Container::start(addr.port(), arguments, shared)?)
+            let contained = CONTAINED.first().ok_or("this build has no containers")?;
+            contained(addr.port(), options, folder)?
         }
     };
     RedisServer::started(way, control, options, socket)

@@ -22,11 +22,13 @@
 //! ```
 
 mod connection;
+#[cfg(feature = "redis")]
 mod container;
 mod control;
 mod error;
 mod fetch;
 mod folder;
+#[cfg(feature = "redis")]
 mod image;
 mod launch;
 mod lock;
