@@ -8,7 +8,9 @@ use crate::tree::root;
 use crate::{Outcome, process};
 
 /// The programs of `benches/`, by what they measure.
-const BENCHES: &[&str] = &["redis"];
+const BENCHES: &[&str] = &["redis", "ai"];
+/// Those that need a server.
+const WITH_SERVER: &[&str] = &["redis"];
 const URL: &str = "CACHE_TEST_REDIS_URL";
 
 /// Takes the name of a bench, and passes the rest on to it.
@@ -17,7 +19,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     else {
         return Err(format!("which bench? There is: {}", BENCHES.join(", ")));
     };
-    let server = if std::env::var_os(URL).is_some() { None } else { Some(Server::start()?) };
+    let needs_server = WITH_SERVER.contains(&name.as_str()) && std::env::var_os(URL).is_none();
+    let server = if needs_server { Some(Server::start()?) } else { None };
     let mut command =
         cargo(&root(), &["run", "--quiet", "--release", "--package", "benches", "--bin", name, "--"]);
     command.args(rest);

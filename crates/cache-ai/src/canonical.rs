@@ -233,7 +233,7 @@ mod tests {
         assert!(append(&mut Vec::new(), &deep).is_err());
         let twice = Twice;
         assert!(append(&mut Vec::new(), &twice).unwrap_err().to_string().contains("twice"));
-        assert!(matches!(append_up_to(&mut Vec::new(), "long text", 10), Err(Problem::TooLong)));
+        assert!(matches!(append_up_to(&mut Vec::new(), "long text", 8), Err(Problem::TooLong)));
     }
 
     struct Twice;

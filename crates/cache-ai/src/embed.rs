@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::answer::{Generated, Outcome, Plain, Usage};
 use crate::answered::Source;
 use crate::cache::AiCache;
+use crate::control::NotCached;
 use crate::entry::{Body, Entry};
 use crate::generate::failed;
 use crate::key::Keyed;
@@ -145,6 +146,12 @@ impl AiCache {
         embedder: Embedder,
     ) -> Result<Vec<Vector>, Error> {
         let shared = &self.shared;
+        let embedder = if shared.only_if_cached {
+            let refuse: Embedder = Arc::new(|_| Box::pin(async { Err(BoxError::from(NotCached)) }));
+            refuse
+        } else {
+            embedder
+        };
         let began = shared.timer.now();
         let policy = shared.operations.of(EMBEDDING);
         // Each text once, in the order in which it was first given.

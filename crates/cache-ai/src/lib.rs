@@ -18,6 +18,8 @@ mod invalidate;
 mod inventory;
 mod key;
 mod ledger;
+#[cfg(feature = "async-openai")]
+mod openai;
 mod operation;
 mod price;
 mod question;
@@ -47,6 +49,8 @@ pub use gate::Refused;
 pub use guide::Kept;
 pub use invalidate::Which;
 pub use ledger::{Ledger, LedgerLine, Sums};
+#[cfg(feature = "async-openai")]
+pub use openai::CachedOpenAi;
 pub use operation::{OperationPolicy, Repeat};
 pub use price::{Price, PriceTable};
 pub use request::{AiRequest, NOISE};

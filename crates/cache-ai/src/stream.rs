@@ -63,7 +63,7 @@ impl AiCache {
         let opener: Opener<A> = Box::new(move || Box::pin(opening()));
         let policy = self.shared.operations.of(&request.operation);
         let asked = self.shared.ask(request, control, policy).await?;
-        Box::pin(asked.stream(replay, opener)).await
+        Box::pin(asked.open(replay, opener)).await
     }
 }
 
@@ -124,7 +124,7 @@ enum Told<A: Answer> {
 }
 
 impl Asked<'_> {
-    async fn stream<A: Answer>(self, replay: Replay, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
+    async fn open<A: Answer>(self, replay: Replay, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
         let plan = match self.look().await? {
             (Looked::Hit(entry, receipt), _) => {
                 self.shared.count(&entry, Source::Cache, receipt.tier, self.took());
@@ -138,11 +138,11 @@ impl Asked<'_> {
                 self.shared.counters.missed(&self.keyed.operation, self.keyed.text_tier);
                 Err(NotCached.into_error())
             }
-            Plan::Alone => self.alone(opener).await,
-            Plan::Share => self.share(replay, opener, false).await,
+            Plan::Alone => self.open_alone(opener).await,
+            Plan::Share => self.open_shared(replay, opener, false).await,
             Plan::Renew { own } => {
                 self.renew().await?;
-                self.share(replay, opener, own).await
+                self.open_shared(replay, opener, own).await
             }
         }
     }
@@ -159,7 +159,7 @@ impl Asked<'_> {
     }
 
     /// A stream of which nothing is kept.
-    async fn alone<A: Answer>(self, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
+    async fn open_alone<A: Answer>(self, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
         let upstream = opener().await.map_err(failed)?;
         let (sender, ended) = oneshot::channel();
         // What it cost is known at its end.
@@ -178,7 +178,7 @@ impl Asked<'_> {
         Ok(AnswerStream { source: Source::Generated, meta: None, events: Events::Live(Box::new(tee)) })
     }
 
-    async fn share<A: Answer>(
+    async fn open_shared<A: Answer>(
         self,
         replay: Replay,
         opener: Opener<A>,
@@ -203,7 +203,7 @@ impl Asked<'_> {
                 }
                 if own || !is_ours || entry.is_abandoned() {
                     let opener = slot.lock().take().ok_or_else(abandoned)?;
-                    return self.alone(opener).await;
+                    return self.open_alone(opener).await;
                 }
                 self.shared.count(&entry, Source::Joined, None, self.took());
                 let meta = AnswerMeta::of(&entry, Source::Joined, None, None);
