@@ -1,5 +1,7 @@
 //! The bytes as a store holds them: what makes sure that a value is whole, and that it is the one asked for.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use cache_core::{Encoded, Error, ErrorKind, Key, Version};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
@@ -16,8 +18,12 @@ const PREAMBLE_LEN: usize = Version::LEN + 1 + 8;
 /// Compression, uncompressed length.
 const PAYLOAD_PREFIX_LEN: usize = 1 + 4;
 const CHECKSUM_LEN: usize = 8;
+/// In the byte that says how a payload is compressed: it is sealed as well.
+pub(crate) const SEALED: u8 = 0x80;
+/// What sealing adds to a payload: key id, nonce, tag.
+pub(crate) const SEAL_LEN: usize = 4 + 24 + 16;
 /// The longest that an envelope gets beyond its payload.
-const MAX_OVERHEAD: usize = PREAMBLE_LEN + Header::MAX_LEN + PAYLOAD_PREFIX_LEN + CHECKSUM_LEN;
+const MAX_OVERHEAD: usize = PREAMBLE_LEN + Header::MAX_LEN + PAYLOAD_PREFIX_LEN + CHECKSUM_LEN + SEAL_LEN;
 
 /// What stored bytes turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +41,21 @@ pub enum Opened {
 /// [`ErrorKind::Configuration`] for a format that was not built in, and for bincode without a schema;
 /// [`ErrorKind::TooLarge`] for a payload of 4 GiB or more.
 pub fn seal(header: &Header, key: &Key, payload: &[u8], compression: &Compression) -> Result<Bytes, Error> {
+    seal_by(header, key, payload, compression, None)
+}
+
+/// What seals a payload, given all that stands before it.
+pub(crate) type Cover<'a> = &'a dyn Fn(&[u8], &[u8]) -> Result<Vec<u8>, Error>;
+/// The same the other way round.
+pub(crate) type Uncover<'a> = &'a dyn Fn(&[u8], &[u8]) -> Result<Vec<u8>, OpenError>;
+
+pub(crate) fn seal_by(
+    header: &Header,
+    key: &Key,
+    payload: &[u8],
+    compression: &Compression,
+    cover: Option<Cover<'_>>,
+) -> Result<Bytes, Error> {
     header.check()?;
     let plain_len = u32::try_from(payload.len()).map_err(|_| too_large(payload.len()))?;
     let packed = compression.pack(payload);
@@ -43,19 +64,27 @@ pub fn seal(header: &Header, key: &Key, payload: &[u8], compression: &Compressio
         None => (0, payload),
     };
     let len = PREAMBLE_LEN + header.encoded_len() + PAYLOAD_PREFIX_LEN + body.len() + CHECKSUM_LEN;
-    Ok(signed(&header.version, key, len, |out| {
+    signed(&header.version, key, len + cover.map_or(0, |_| SEAL_LEN), |out| {
         header.write(out);
-        out.push(method);
+        out.push(if cover.is_some() { method | SEALED } else { method });
         out.extend_from_slice(&plain_len.to_be_bytes());
-        out.extend_from_slice(body);
-    }))
+        match cover {
+            Some(cover) => {
+                let covered = cover(out, body)?;
+                out.extend_from_slice(&covered);
+            }
+            None => out.extend_from_slice(body),
+        }
+        Ok(())
+    })
 }
 
 /// The bytes of a lease, to be stored under the key of a value that is being loaded.
 ///
 /// `version` is a lease's, as [`VersionSource::lease`](cache_core::VersionSource::lease) makes them.
 pub fn lease(version: Version, key: &Key) -> Bytes {
-    signed(&version, key, PREAMBLE_LEN + CHECKSUM_LEN, |_| {})
+    let Ok(bytes) = signed(&version, key, PREAMBLE_LEN + CHECKSUM_LEN, |_| Ok::<(), Infallible>(()));
+    bytes
 }
 
 /// Opens what is stored under a key. An uncompressed payload is a slice of `stored`, not a copy.
@@ -66,6 +95,15 @@ pub fn lease(version: Version, key: &Key) -> Bytes {
 /// # Errors
 /// Why they cannot be used; [`OpenError::action`] says what to do then.
 pub fn open(stored: &Bytes, key: &Key, limits: &Limits) -> Result<Opened, OpenError> {
+    open_by(stored, key, limits, None)
+}
+
+pub(crate) fn open_by(
+    stored: &Bytes,
+    key: &Key,
+    limits: &Limits,
+    uncover: Option<Uncover<'_>>,
+) -> Result<Opened, OpenError> {
     let version = Version::of(stored).ok_or(OpenError::Foreign)?;
     match stored.get(Version::LEN) {
         Some(&FORMAT_VERSION) => {}
@@ -82,34 +120,57 @@ pub fn open(stored: &Bytes, key: &Key, limits: &Limits) -> Result<Opened, OpenEr
         };
     }
     let header = Header::read(version, &mut fields)?;
-    let bytes = open_payload(fields, stored, limits)?;
+    let bytes = open_payload(fields, stored, limits, uncover)?;
     let encoded = Encoded { format: header.format, bytes };
     Ok(Opened::Value(header, encoded))
 }
 
-fn open_payload(mut fields: Fields<'_>, stored: &Bytes, limits: &Limits) -> Result<Bytes, OpenError> {
-    let method = Method::from_id(fields.u8()?)?;
+fn open_payload(
+    mut fields: Fields<'_>,
+    stored: &Bytes,
+    limits: &Limits,
+    uncover: Option<Uncover<'_>>,
+) -> Result<Bytes, OpenError> {
+    let method = fields.u8()?;
+    let is_sealed = method & SEALED != 0;
     let plain_len = usize::try_from(fields.u32()?).unwrap_or(usize::MAX);
     let body = fields.rest();
-    limits.check_value(body.len())?;
+    let uncover = match (is_sealed, uncover) {
+        (true, None) => return Err(OpenError::MissingCodec("the key that it is sealed with")),
+        (false, Some(_)) => return Err(OpenError::NotSealed),
+        (_, uncover) => uncover,
+    };
+    let method = Method::from_id(method & !SEALED)?;
+    limits.check_value(body.len().saturating_sub(if is_sealed { SEAL_LEN } else { 0 }))?;
     limits.check_decoded(plain_len)?;
-    match method {
-        Some(method) => method.unpack(body, plain_len).map(Bytes::from),
-        None if plain_len == body.len() => Ok(stored.slice_ref(body)),
-        None => Err(OpenError::Corrupt("the payload is not as long as it says")),
+    let before = stored.len() - CHECKSUM_LEN - body.len();
+    let uncovered = uncover.map(|uncover| uncover(&stored[..before], body)).transpose()?;
+    let body = uncovered.as_deref().unwrap_or(body);
+    match (method, &uncovered) {
+        (Some(method), _) => method.unpack(body, plain_len).map(Bytes::from),
+        (None, _) if plain_len != body.len() => {
+            Err(OpenError::Corrupt("the payload is not as long as it says"))
+        }
+        (None, None) => Ok(stored.slice_ref(body)),
+        (None, Some(_)) => Ok(Bytes::from(uncovered.unwrap_or_default())),
     }
 }
 
 /// Wraps what `write` appends between preamble and checksum.
-fn signed(version: &Version, key: &Key, len: usize, write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
+fn signed<E>(
+    version: &Version,
+    key: &Key,
+    len: usize,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+) -> Result<Bytes, E> {
     let key_hash = xxh3_64(key.as_bytes());
     let mut out = Vec::with_capacity(len);
     out.extend_from_slice(version.as_bytes());
     out.push(FORMAT_VERSION);
     out.extend_from_slice(&key_hash.to_be_bytes());
-    write(&mut out);
+    write(&mut out)?;
     out.extend_from_slice(&xxh3_64_with_seed(&out, key_hash).to_be_bytes());
-    Bytes::from(out)
+    Ok(Bytes::from(out))
 }
 
 /// What lies between preamble and checksum, if the bytes are whole and belong to the key.

@@ -32,6 +32,9 @@ pub enum OpenError {
     /// They are damaged, or nobody who keeps to the format wrote them.
     #[error("the stored bytes are damaged: {0}")]
     Corrupt(&'static str),
+    /// They are not sealed, and the reader takes sealed values only.
+    #[error("the stored value is not sealed, and only sealed ones are taken")]
+    NotSealed,
     /// They are larger than the reader's [`Limits`](crate::Limits) allow.
     #[error("the {what} is {size} bytes long, at most {limit} are allowed")]
     TooLarge {
@@ -52,7 +55,8 @@ impl OpenError {
                 Action::LeaveAlone
             }
             Self::WrongKey => Action::SuspectLink,
-            Self::Corrupt(_) => Action::RemoveIfSame,
+            // What was to be sealed and is not has no business in the store.
+            Self::Corrupt(_) | Self::NotSealed => Action::RemoveIfSame,
         }
     }
 
@@ -64,6 +68,7 @@ impl OpenError {
             Self::MissingCodec(_) => "missing_codec",
             Self::WrongKey => "wrong_key",
             Self::Corrupt(_) => "corrupt",
+            Self::NotSealed => "not_sealed",
             Self::TooLarge { .. } => "too_large",
         }
     }
@@ -81,6 +86,7 @@ mod tests {
             (OpenError::MissingCodec("JSON"), Action::LeaveAlone, "missing_codec"),
             (OpenError::WrongKey, Action::SuspectLink, "wrong_key"),
             (OpenError::Corrupt("x"), Action::RemoveIfSame, "corrupt"),
+            (OpenError::NotSealed, Action::RemoveIfSame, "not_sealed"),
             (OpenError::TooLarge { what: "x", size: 2, limit: 1 }, Action::LeaveAlone, "too_large"),
         ];
         for (error, action, reason) in table {

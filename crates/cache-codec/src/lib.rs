@@ -16,6 +16,8 @@ mod limits;
 mod msgpack;
 mod problem;
 mod schema;
+#[cfg(feature = "seal")]
+mod sealing;
 mod serializers;
 
 pub use compression::Compression;
@@ -24,4 +26,6 @@ pub use error::{Action, OpenError};
 pub use header::Header;
 pub use limits::Limits;
 pub use schema::fingerprint;
+#[cfg(feature = "seal")]
+pub use sealing::{Keyring, open_sealed, seal_with};
 pub use serializers::{decode, encode, encode_erased};

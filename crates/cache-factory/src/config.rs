@@ -9,6 +9,7 @@ mod value;
 mod variables;
 mod write;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ pub struct CacheConfig {
     pub replay_queue: Option<usize>,
     /// [`CacheSetup::breaker`](crate::CacheSetup::breaker).
     pub breaker: Option<BreakerConfig>,
+    /// What is special about an AI cache: for [`ai_from_config`](crate::CacheFactory::ai_from_config) alone.
+    pub ai: Option<AiConfig>,
     /// The Redis behind it.
     pub redis: Option<RedisConfig>,
 }
@@ -96,6 +99,22 @@ pub enum CacheType {
     Memory,
     /// In this process and in Redis.
     Redis,
+}
+
+/// What is special about an AI cache.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct AiConfig {
+    /// Texts of at most so many characters stand readable in keys: 0 to 100 000, 500 by default.
+    pub text_hash_threshold: Option<usize>,
+    /// How long answers are fresh, by operation, over the defaults: each 1 ms to 365 days.
+    pub operation_ttls: Option<BTreeMap<String, Duration>>,
+    /// Whether nothing of what was asked is stored, whatever its length. `false` by default.
+    pub store_no_request_text: Option<bool>,
+    /// Whether a full tier 1 takes in only what saves more than most. `false` by default.
+    pub admit_by_worth: Option<bool>,
+    /// Whether nothing is ever generated. `false` by default.
+    pub only_if_cached: Option<bool>,
 }
 
 /// When a store that fails is left alone, and for how long.

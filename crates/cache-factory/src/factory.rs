@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use cache_core::{Error, Problems};
 
+#[cfg(feature = "ai")]
+use crate::ai_setup::AiSetup;
 use crate::config::{CacheConfig, Said};
 use crate::presets;
 use crate::setup::CacheSetup;
@@ -34,6 +36,43 @@ impl CacheFactory {
     /// ```
     pub fn for_web_app(&self) -> CacheSetup {
         CacheSetup::new(&presets::WEB_APP)
+    }
+
+    /// A cache for answers of language models and for embeddings: 1 hour, or the TTL of the operation (summarize 2 h,
+    /// sentiment 24 h, key_points 2 h, questions 1 h, qa 30 min, translate 24 h); 100 entries in tier 1, compressed above
+    /// 1000 bytes; texts above 500 characters are hashed in keys. Redis as for [`for_web_app`](Self::for_web_app).
+    /// A generation may take 2 minutes, and its error answers only those who wait for it.
+    ///
+    /// ```
+    /// use cache_factory::CacheFactory;
+    /// use cache_factory::ai::Tenant;
+    /// use serde_json::{Value, json};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
+    /// # #[cfg(feature = "memory")] {
+    /// let cache = CacheFactory::new().for_ai_app().memory_only().await?.for_tenant(Tenant::shared());
+    /// let (text, options) = ("Analyze this document...", json!({"max_length": 100}));
+    /// let response = json!({"summary": "Brief overview..."});
+    /// let _ = cache.cache_response(text, "summarize", &options, &response).await?;
+    /// let cached = cache.get_cached_response::<Value>(text, "summarize", &options).await?;
+    /// assert_eq!(**cached.unwrap(), response);
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "ai")]
+    pub fn for_ai_app(&self) -> AiSetup {
+        AiSetup::new(&presets::AI_APP, CacheConfig::default())
+    }
+
+    /// An AI cache as a configuration describes it, with its `ai` table. What is not said there is as for
+    /// [`for_ai_app`](Self::for_ai_app), but in memory alone unless there is a `redis` table.
+    ///
+    /// # Errors
+    /// When it is awaited, as all setups.
+    #[cfg(feature = "ai")]
+    #[doc(alias = "create_ai_cache_from_config")]
+    pub fn ai_from_config(&self, config: CacheConfig) -> AiSetup {
+        AiSetup::new(&presets::AI_CONFIG, config)
     }
 
     /// A cache for tests: 1 minute, 50 entries in tier 1, compressed above 1000 bytes, database 15 of the Redis at

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "ai")]
+mod ai_setup;
 mod config;
 #[cfg(feature = "redis")]
 mod connect;
@@ -13,17 +15,24 @@ mod secret;
 mod setup;
 mod tiers;
 
+#[cfg(feature = "ai")]
+pub use ai_setup::AiSetup;
+/// The cache for answers of language models: its types.
+#[cfg(feature = "ai")]
+pub use cache_ai as ai;
 pub use cache_core::{
     Cacheable, Clock, Event, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment, Observer,
     ReadResult, Sleep, Store, Timer,
 };
+#[cfg(feature = "seal")]
+pub use cache_tiered::Keyring;
 pub use cache_tiered::{
     BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Data, Error,
     ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded, Loader,
     MemoryUsage, Namespace, OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped, SetOptions,
     Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, WriteStats,
 };
-pub use config::{BreakerConfig, CacheConfig, CacheType, RedisConfig};
+pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
 pub use factory::CacheFactory;
 pub use redis_url::RedisUrl;
 pub use secret::Secret;

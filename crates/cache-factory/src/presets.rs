@@ -24,6 +24,11 @@ pub(crate) struct Preset {
     pub(crate) disconnected_max_age: Duration,
     /// The Redis that is looked for without being asked; `None` for none.
     pub(crate) redis_url: Option<&'static str>,
+    pub(crate) load_timeout: Duration,
+    /// How long after a failed load its error answers at once.
+    pub(crate) negative_window: Duration,
+    /// Whether it is one for answers of language models.
+    pub(crate) is_ai: bool,
 }
 
 pub(crate) const WEB_APP: Preset = Preset {
@@ -37,7 +42,27 @@ pub(crate) const WEB_APP: Preset = Preset {
     compression_level: 1,
     disconnected_max_age: secs(60),
     redis_url: Some(REDIS_URL),
+    load_timeout: secs(30),
+    negative_window: secs(1),
+    is_ai: false,
 };
+
+#[cfg(feature = "ai")]
+pub(crate) const AI_APP: Preset = Preset {
+    name: "for_ai_app",
+    default_ttl: mins(60),
+    l1_cache_size: 100,
+    compression_threshold: 1000,
+    // Models take their time, and an error of theirs says nothing about the next call.
+    load_timeout: secs(120),
+    negative_window: Duration::ZERO,
+    is_ai: true,
+    ..WEB_APP
+};
+
+#[cfg(feature = "ai")]
+pub(crate) const AI_CONFIG: Preset =
+    Preset { name: "ai_from_config", disconnected_max_age: Duration::ZERO, redis_url: None, ..AI_APP };
 
 pub(crate) const TESTING: Preset = Preset {
     name: "for_testing",

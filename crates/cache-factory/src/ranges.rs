@@ -29,6 +29,17 @@ pub(crate) fn check(config: &CacheConfig, problems: &mut Problems) {
     if let Some(namespace) = &config.namespace {
         problems.take(Namespace::new(namespace));
     }
+    for (name, ttl) in config.ai.iter().flat_map(|ai| ai.operation_ttls.iter().flatten()) {
+        if let Err(error) = Ttl::new(*ttl) {
+            problems.add(format!("operation_ttls: {name}: {}", error.message()));
+        }
+    }
+    within(
+        "text_hash_threshold",
+        &(0..=100_000),
+        config.ai.as_ref().and_then(|ai| ai.text_hash_threshold),
+        problems,
+    );
     if let Some(redis) = &config.redis {
         check_redis(redis, problems);
     }
@@ -83,7 +94,11 @@ fn within<T: PartialOrd + Display>(
     problems: &mut Problems,
 ) {
     if let Some(given) = given.filter(|given| !range.contains(given)) {
-        let unit = if name == "l1_cache_size" { "entries" } else { "bytes" };
+        let unit = match name {
+            "l1_cache_size" => "entries",
+            "text_hash_threshold" => "characters",
+            _ => "bytes",
+        };
         problems.add(format!("{name} is {given} {unit}, {} to {} are allowed", range.start(), range.end()));
     }
 }

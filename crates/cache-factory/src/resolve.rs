@@ -6,7 +6,7 @@ use std::time::Duration;
 use cache_core::{Error, Namespace, Problems, Ttl};
 use cache_tiered::{Compression, Settings};
 
-use crate::config::{CacheConfig, CacheType};
+use crate::config::{AiConfig, CacheConfig, CacheType};
 use crate::presets::{self, Preset};
 use crate::ranges;
 use crate::redis_url::RedisUrl;
@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) tier1_alone: Option<Size>,
     /// The Redis to connect to.
     pub(crate) redis: Option<Server>,
+    /// What is special about an AI cache.
+    pub(crate) ai: Option<AiConfig>,
 }
 
 /// How much tier 1 may hold.
@@ -76,6 +78,10 @@ pub(crate) fn resolve(
     contradictions(&chosen, has_own_store, &mut problems);
     missing_features(&chosen, place, &mut problems);
     without_effect(&chosen, place, &mut problems);
+    problems.check(preset.is_ai || chosen.ai.is_none(), || {
+        "there is an `ai` table, which this cache has no use for: leave it out, or use `ai_from_config`"
+            .to_owned()
+    });
     let settings = settings(preset, &chosen, place, &mut problems);
     let by_default = if place != Place::Memory && !preset.l1_beside_store { 0 } else { preset.l1_cache_size };
     let tier1 = tier1(preset, &chosen, by_default, place, &mut problems);
@@ -91,7 +97,7 @@ pub(crate) fn resolve(
         problems.take(crate::connect::check(server));
     }
     problems.configuration()?;
-    Ok(Plan { namespace: namespace?, settings, tier1, tier1_alone, redis })
+    Ok(Plan { namespace: namespace?, settings, tier1, tier1_alone, redis, ai: chosen.ai })
 }
 
 fn place(preset: &Preset, chosen: &CacheConfig, redis_by_config: bool, has_own_store: bool) -> Place {
@@ -189,6 +195,8 @@ fn server(preset: &Preset, chosen: &CacheConfig, lease: Duration) -> Server {
 
 fn settings(preset: &Preset, chosen: &CacheConfig, place: Place, problems: &mut Problems) -> Settings {
     let mut settings = Settings::default();
+    settings.load_timeout = preset.load_timeout;
+    settings.negative_window = preset.negative_window;
     settings.disconnected_max_age = preset.disconnected_max_age;
     let mut settings = ranges::policy(chosen, settings);
     settings.default_ttl = Ttl::clamped(chosen.default_ttl.unwrap_or(preset.default_ttl));

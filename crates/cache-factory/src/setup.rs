@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Clock, Error, Format, Observer, Store, Timer};
-use cache_tiered::{BreakerSettings, Cache, OnStoreError, TokioTimer};
+use cache_core::{Clock, Error, Format, LocalTier, Namespace, Observer, Store, Timer};
+use cache_tiered::{BreakerSettings, Cache, OnStoreError, Settings, TokioTimer};
 
-use crate::config::{BreakerConfig, CacheConfig, CacheType, RedisConfig};
+use crate::config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
 use crate::presets::Preset;
 use crate::redis_url::RedisUrl;
 use crate::resolve::resolve;
@@ -49,6 +49,8 @@ pub struct CacheSetup {
     store: Option<Arc<dyn Store>>,
     observer: Option<Arc<dyn Observer>>,
     timer: Option<Arc<dyn Timer>>,
+    #[cfg(feature = "seal")]
+    sealing: Option<cache_tiered::Keyring>,
 }
 
 impl CacheSetup {
@@ -59,7 +61,17 @@ impl CacheSetup {
     /// `operation` is what errors name.
     pub(crate) fn configured(operation: &'static str, preset: &'static Preset, config: CacheConfig) -> Self {
         let code = CacheConfig::default();
-        Self { operation, preset, config, code, store: None, observer: None, timer: None }
+        Self {
+            operation,
+            preset,
+            config,
+            code,
+            store: None,
+            observer: None,
+            timer: None,
+            #[cfg(feature = "seal")]
+            sealing: None,
+        }
     }
 
     /// How long an entry is fresh when the caller does not say: 1 ms to 365 days.
@@ -232,6 +244,14 @@ impl CacheSetup {
         self
     }
 
+    /// Seals what is stored with these keys: encrypted, and bound to its header and key. Stored values that are not
+    /// sealed are refused, and removed. An error without a store, because nothing leaves this process then.
+    #[cfg(feature = "seal")]
+    pub fn sealing(mut self, keys: cache_tiered::Keyring) -> Self {
+        self.sealing = Some(keys);
+        self
+    }
+
     /// Who is told what happens.
     #[doc(alias = "performance_monitor")]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
@@ -250,17 +270,12 @@ impl CacheSetup {
     }
 
     async fn build(self) -> Result<Cache, Error> {
-        let Self { operation, preset, config, code, store, observer, timer } = self;
-        let named = |error: Error| error.in_operation(operation);
-        let plan = resolve(preset, code, config, store.is_some()).map_err(named)?;
-        let timer = timer.unwrap_or_else(|| Arc::new(TokioTimer::new()));
-        let clock: Arc<dyn Clock> = timer.clone();
-        let tiers = Tiers::make(&plan, store, &clock).await.map_err(named)?;
-        let mut builder = Cache::builder(plan.namespace).settings(plan.settings).timer(timer);
-        if let Some(local) = tiers.local {
+        let Parts { namespace, settings, local, store, timer, observer, .. } = self.parts().await?;
+        let mut builder = Cache::builder(namespace).settings(settings).timer(timer);
+        if let Some(local) = local {
             builder = builder.local(local);
         }
-        if let Some(store) = tiers.store {
+        if let Some(store) = store {
             builder = builder.store(store);
         }
         if let Some(observer) = observer {
@@ -268,6 +283,67 @@ impl CacheSetup {
         }
         builder.build()
     }
+
+    /// What a configuration says of an AI cache.
+    #[cfg(feature = "ai")]
+    pub(crate) fn ai_config(&self) -> AiConfig {
+        self.config.ai.clone().unwrap_or_default()
+    }
+
+    /// # Errors
+    /// All that is wrong, without opening anything.
+    #[cfg(feature = "ai")]
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Self { preset, config, code, store, .. } = self;
+        resolve(preset, code.clone(), config.clone(), store.is_some()).map(drop)
+    }
+
+    /// All that a cache is made of.
+    ///
+    /// # Errors
+    /// All that is wrong with the setup; those of connecting to Redis.
+    pub(crate) async fn parts(self) -> Result<Parts, Error> {
+        #[cfg(feature = "seal")]
+        let sealing = self.sealing;
+        let Self { operation, preset, config, code, store, observer, timer, .. } = self;
+        let named = |error: Error| error.in_operation(operation);
+        #[allow(unused_mut, reason = "changed in a build with the feature `seal`")]
+        let mut plan = resolve(preset, code, config, store.is_some()).map_err(named)?;
+        #[cfg(feature = "seal")]
+        {
+            plan.settings.sealing = sealing;
+        }
+        let timer = timer.unwrap_or_else(|| Arc::new(TokioTimer::new()));
+        let clock: Arc<dyn Clock> = timer.clone();
+        let Tiers { local, store } = Tiers::make(&plan, store, &clock).await.map_err(named)?;
+        #[cfg(feature = "seal")]
+        if plan.settings.sealing.is_some() && store.is_none() {
+            let message =
+                "sealing has no effect on a memory-only cache: leave it out, or give the cache a store";
+            return Err(named(Error::new(cache_core::ErrorKind::Configuration, message)));
+        }
+        Ok(Parts {
+            namespace: plan.namespace,
+            settings: plan.settings,
+            ai: plan.ai,
+            local,
+            store,
+            timer,
+            observer,
+        })
+    }
+}
+
+/// What a cache is made of.
+#[allow(dead_code, reason = "`ai` is read in a build with that feature")]
+pub(crate) struct Parts {
+    pub(crate) namespace: Namespace,
+    pub(crate) settings: Settings,
+    pub(crate) ai: Option<AiConfig>,
+    pub(crate) local: Option<Arc<dyn LocalTier>>,
+    pub(crate) store: Option<Arc<dyn Store>>,
+    pub(crate) timer: Arc<dyn Timer>,
+    pub(crate) observer: Option<Arc<dyn Observer>>,
 }
 
 impl IntoFuture for CacheSetup {

@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
 use crate::engine::Engine;
+use crate::settings::Settings;
 
 /// Longer values are worked on apart, in bytes. Compressing this much takes a few tenths of a millisecond, which is what a
 /// task may take of its thread.
@@ -32,22 +33,38 @@ pub(crate) async fn apart<R: Send + 'static>(bytes: usize, work: impl FnOnce() -
 }
 
 impl Engine {
-    /// As [`cache_codec::seal`].
+    /// As [`cache_codec::seal`], and sealed with a key if there is one.
     pub(crate) async fn seal(&self, header: &Header, key: &Key, payload: &Bytes) -> Result<Bytes, Error> {
         if payload.len() <= LARGE {
-            return cache_codec::seal(header, key, payload, &self.settings.compression);
+            return seal(&self.settings, header, key, payload);
         }
         let (header, key, payload) = (header.clone(), key.clone(), payload.clone());
-        let compression = self.settings.compression;
-        apart(payload.len(), move || cache_codec::seal(&header, &key, &payload, &compression)).await
+        let settings = self.settings.clone();
+        apart(payload.len(), move || seal(&settings, &header, &key, &payload)).await
     }
 
-    /// As [`cache_codec::open`].
+    /// As [`cache_codec::open`], of what [`Engine::seal`] made.
     pub(crate) async fn open(&self, stored: &Bytes, key: &Key) -> Result<Opened, OpenError> {
         if stored.len() <= LARGE {
-            return cache_codec::open(stored, key, &self.settings.limits);
+            return open(&self.settings, stored, key);
         }
-        let (stored, key, limits) = (stored.clone(), key.clone(), self.settings.limits);
-        apart(stored.len(), move || cache_codec::open(&stored, &key, &limits)).await
+        let (stored, key, settings) = (stored.clone(), key.clone(), self.settings.clone());
+        apart(stored.len(), move || open(&settings, &stored, &key)).await
     }
+}
+
+fn seal(settings: &Settings, header: &Header, key: &Key, payload: &Bytes) -> Result<Bytes, Error> {
+    #[cfg(feature = "seal")]
+    if let Some(ring) = &settings.sealing {
+        return cache_codec::seal_with(header, key, payload, &settings.compression, ring);
+    }
+    cache_codec::seal(header, key, payload, &settings.compression)
+}
+
+fn open(settings: &Settings, stored: &Bytes, key: &Key) -> Result<Opened, OpenError> {
+    #[cfg(feature = "seal")]
+    if let Some(ring) = &settings.sealing {
+        return cache_codec::open_sealed(stored, key, &settings.limits, ring);
+    }
+    cache_codec::open(stored, key, &settings.limits)
 }

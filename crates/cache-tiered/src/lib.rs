@@ -40,6 +40,8 @@ pub use batch::BatchReport;
 pub use breaker::{BreakerSettings, BreakerState};
 pub use builder::CacheBuilder;
 pub use cache::Cache;
+#[cfg(feature = "seal")]
+pub use cache_codec::Keyring;
 pub use cache_codec::{Compression, Limits};
 pub use cache_core::{Error, ErrorKind, Format, LoadOptions, Namespace, SetOptions, StaleMode, Tier, Ttl};
 pub use data::Data;

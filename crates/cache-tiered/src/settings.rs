@@ -59,6 +59,9 @@ pub struct Settings {
     pub claims: bool,
     /// Whether `get_or_load` waits until the store has what was loaded. Off by default.
     pub wait_for_write: bool,
+    /// The keys that stored values are sealed with. With them values that are not sealed are refused, and removed.
+    #[cfg(feature = "seal")]
+    pub sealing: Option<cache_codec::Keyring>,
 }
 
 impl Default for Settings {
@@ -80,6 +83,8 @@ impl Default for Settings {
             replay_queue: 10_000,
             claims: true,
             wait_for_write: false,
+            #[cfg(feature = "seal")]
+            sealing: None,
         }
     }
 }

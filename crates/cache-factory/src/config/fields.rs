@@ -1,7 +1,7 @@
 //! The one list of settings that a configuration can hold. Files, variables and what is written all read it.
 
 use super::value::Setting;
-use super::{BreakerConfig, CacheConfig, RedisConfig};
+use super::{AiConfig, BreakerConfig, CacheConfig, RedisConfig};
 
 /// Does the same thing with every field.
 pub(crate) trait Fields {
@@ -47,7 +47,22 @@ impl Table for CacheConfig {
         fields.field("disconnected_max_age", "seconds from 0 to 86400", &mut self.disconnected_max_age);
         fields.field("replay_queue", "a whole number from 1 to 100000", &mut self.replay_queue);
         fields.table("breaker", &mut self.breaker);
+        fields.table("ai", &mut self.ai);
         fields.table("redis", &mut self.redis);
+    }
+}
+
+impl Table for AiConfig {
+    fn visit<F: Fields>(&mut self, fields: &mut F) {
+        fields.field("text_hash_threshold", "a whole number from 0 to 100000", &mut self.text_hash_threshold);
+        fields.field(
+            "operation_ttls",
+            "a table of seconds, or a text like qa=1800,translate=86400",
+            &mut self.operation_ttls,
+        );
+        fields.field("store_no_request_text", "true or false", &mut self.store_no_request_text);
+        fields.field("admit_by_worth", "true or false", &mut self.admit_by_worth);
+        fields.field("only_if_cached", "true or false", &mut self.only_if_cached);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which of two configurations wins.
 
-use super::{BreakerConfig, CacheConfig, CacheType, RedisConfig};
+use super::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
 
 impl CacheConfig {
     /// This, and `lower` where this says nothing. Where the cache keeps what it holds is one decision, and so is the
@@ -34,6 +34,10 @@ impl CacheConfig {
             breaker: match (self.breaker, lower.breaker) {
                 (Some(breaker), Some(lower)) => Some(breaker.over(lower)),
                 (breaker, lower) => breaker.or(lower),
+            },
+            ai: match (self.ai, lower.ai) {
+                (Some(ai), Some(lower)) => Some(ai.over(lower)),
+                (ai, lower) => ai.or(lower),
             },
             redis: match (self.redis, lower.redis) {
                 (Some(redis), Some(lower)) => Some(redis.over(lower)),
@@ -70,6 +74,26 @@ impl CacheConfig {
     /// This without its Redis, for another store.
     pub(crate) fn without_redis(self) -> Self {
         Self { r#type: None, redis: None, ..self }
+    }
+}
+
+impl AiConfig {
+    fn over(self, lower: Self) -> Self {
+        let operation_ttls = match (self.operation_ttls, lower.operation_ttls) {
+            // One by one, as they are given over the defaults.
+            (Some(ttls), Some(mut lower)) => {
+                lower.extend(ttls);
+                Some(lower)
+            }
+            (ttls, lower) => ttls.or(lower),
+        };
+        Self {
+            text_hash_threshold: self.text_hash_threshold.or(lower.text_hash_threshold),
+            operation_ttls,
+            store_no_request_text: self.store_no_request_text.or(lower.store_no_request_text),
+            admit_by_worth: self.admit_by_worth.or(lower.admit_by_worth),
+            only_if_cached: self.only_if_cached.or(lower.only_if_cached),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! How each type of a setting is written.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -99,6 +100,35 @@ impl Setting for String {
 
     fn write(&self) -> Tree {
         Tree::Text(self.clone())
+    }
+}
+
+impl Setting for BTreeMap<String, Duration> {
+    /// A table, or where there are only texts `name=seconds` with commas between.
+    fn read(tree: Tree) -> Result<Self, String> {
+        let entries = match tree {
+            Tree::Table(entries) => entries,
+            Tree::Text(text) | Tree::Word(text) => {
+                let entry = |part: &str| {
+                    let (name, seconds) = part.split_once('=').ok_or("a text without `=`")?;
+                    Ok((name.trim().to_owned(), Tree::Word(seconds.trim().to_owned())))
+                };
+                text.split(',').map(entry).collect::<Result<_, String>>()?
+            }
+            other => return Err(other.what()),
+        };
+        let mut durations = Self::new();
+        for (name, tree) in entries {
+            let duration = Duration::read(tree).map_err(|given| format!("a table with {given} in it"))?;
+            if durations.insert(name, duration).is_some() {
+                return Err("a table with a name twice".to_owned());
+            }
+        }
+        Ok(durations)
+    }
+
+    fn write(&self) -> Tree {
+        Tree::Table(self.iter().map(|(name, duration)| (name.clone(), duration.write())).collect())
     }
 }
 

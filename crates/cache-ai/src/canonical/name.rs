@@ -1,0 +1,149 @@
+//! The names of an object's fields: texts, and what JSON shows as a text there.
+
+use serde::ser::{Impossible, Serialize, Serializer};
+
+use super::Problem;
+
+/// The name that this key is.
+pub(super) fn name_of<T: Serialize + ?Sized>(key: &T) -> Result<String, Problem> {
+    key.serialize(Name)
+}
+
+struct Name;
+
+fn no_name<T>() -> Result<T, Problem> {
+    Err(Problem::Refused("the name of a field is neither a text nor an integer".into()))
+}
+
+macro_rules! shown {
+    ($($method:ident($type:ty);)*) => {$(
+        fn $method(self, value: $type) -> Result<String, Problem> {
+            Ok(value.to_string())
+        }
+    )*};
+}
+
+impl Serializer for Name {
+    type Ok = String;
+    type Error = Problem;
+    type SerializeSeq = Impossible<String, Problem>;
+    type SerializeTuple = Impossible<String, Problem>;
+    type SerializeTupleStruct = Impossible<String, Problem>;
+    type SerializeTupleVariant = Impossible<String, Problem>;
+    type SerializeMap = Impossible<String, Problem>;
+    type SerializeStruct = Impossible<String, Problem>;
+    type SerializeStructVariant = Impossible<String, Problem>;
+
+    shown! {
+        serialize_bool(bool);
+        serialize_i8(i8);
+        serialize_i16(i16);
+        serialize_i32(i32);
+        serialize_i64(i64);
+        serialize_u8(u8);
+        serialize_u16(u16);
+        serialize_u32(u32);
+        serialize_u64(u64);
+        serialize_char(char);
+        serialize_str(&str);
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<String, Problem> {
+        Ok(variant.to_owned())
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<String, Problem> {
+        value.serialize(self)
+    }
+
+    fn serialize_f32(self, _: f32) -> Result<String, Problem> {
+        no_name()
+    }
+
+    fn serialize_f64(self, _: f64) -> Result<String, Problem> {
+        no_name()
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<String, Problem> {
+        no_name()
+    }
+
+    fn serialize_none(self) -> Result<String, Problem> {
+        no_name()
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<String, Problem> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit(self) -> Result<String, Problem> {
+        no_name()
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<String, Problem> {
+        no_name()
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<String, Problem> {
+        no_name()
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Problem> {
+        no_name()
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Problem> {
+        no_name()
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, Problem> {
+        no_name()
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, Problem> {
+        no_name()
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Problem> {
+        no_name()
+    }
+
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, Problem> {
+        no_name()
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, Problem> {
+        no_name()
+    }
+}

@@ -1,0 +1,38 @@
+//! Numbers and texts, to the byte.
+
+use super::{FRACTION, INTEGER, Problem, TEXT};
+
+/// An integer, exactly.
+pub(crate) fn int(out: &mut Vec<u8>, number: i128) {
+    out.push(INTEGER);
+    out.extend_from_slice(&number.to_be_bytes());
+}
+
+/// A text with its length, as it is.
+pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
+    out.push(TEXT);
+    out.extend_from_slice(&(text.len() as u64).to_be_bytes());
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// A float: as an integer if it is one, so that `1.0` is `1`.
+pub(super) fn float(out: &mut Vec<u8>, number: f64) -> Result<(), Problem> {
+    /// All floats below it in size that have no fraction are integers of 128 bits.
+    const TOO_LARGE: f64 = 1.7e38;
+    if !number.is_finite() {
+        return Err(Problem::Refused(format!("{number} is no number that a model can be sent")));
+    }
+    if number.trunc() == number && number.abs() < TOO_LARGE {
+        #[allow(clippy::cast_possible_truncation, reason = "it has no fraction and fits")]
+        int(out, number as i128);
+    } else {
+        out.push(FRACTION);
+        out.extend_from_slice(&number.to_bits().to_be_bytes());
+    }
+    Ok(())
+}
+
+/// A short float: the number that its shortest decimal form shows, which is what a model is sent.
+pub(super) fn short_float(out: &mut Vec<u8>, number: f32) -> Result<(), Problem> {
+    float(out, number.to_string().parse().unwrap_or(f64::from(number)))
+}

@@ -1,0 +1,278 @@
+//! Embeddings: an entry for each text, one question for all that are missing.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use cache_core::{BoxError, Error, ErrorKind};
+use parking_lot::Mutex;
+
+use crate::answer::{Generated, Outcome, Plain, Usage};
+use crate::answered::Source;
+use crate::cache::AiCache;
+use crate::control::NotCached;
+use crate::entry::{Body, Entry};
+use crate::generate::failed;
+use crate::key::Keyed;
+use crate::question::Question;
+use crate::request::AiRequest;
+use crate::tenant::Tenant;
+
+/// The operation of embeddings: policies and statistics go by it.
+pub const EMBEDDING: &str = "embedding";
+
+/// What texts are to be embedded with.
+#[derive(Clone, Debug)]
+#[must_use = "a specification does nothing by itself"]
+pub struct EmbedSpec {
+    request: AiRequest,
+    dimensions: Option<usize>,
+}
+
+impl EmbedSpec {
+    /// With this model, for this tenant.
+    pub fn new(tenant: Tenant, model: impl Into<String>) -> Self {
+        let request = AiRequest::new(tenant, EMBEDDING).model(model);
+        Self { request, dimensions: None }
+    }
+
+    /// Who runs the model.
+    pub fn provider(mut self, provider: impl Into<String>) -> Self {
+        self.request = self.request.provider(provider);
+        self
+    }
+
+    /// How many numbers each vector has. One of another length is an error.
+    pub fn dimensions(mut self, dimensions: usize) -> Self {
+        self.request = self.request.option("dimensions", dimensions);
+        self.dimensions = Some(dimensions);
+        self
+    }
+
+    /// How numbers are sent.
+    pub fn encoding(mut self, encoding: impl Into<String>) -> Self {
+        self.request = self.request.option("encoding_format", encoding.into());
+        self
+    }
+
+    /// What vectors are for, where the model cares: a query, a document.
+    pub fn task(mut self, task: impl Into<String>) -> Self {
+        self.request = self.request.option("task", task.into());
+        self
+    }
+
+    /// Any other option.
+    pub fn option(mut self, name: impl Into<String>, value: impl serde::Serialize) -> Self {
+        self.request = self.request.option(name, value);
+        self
+    }
+
+    /// A tag by which the vectors can be invalidated with others.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.request = self.request.tag(tag);
+        self
+    }
+}
+
+/// What a model brings for texts: a vector for each, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Embedded {
+    /// The vectors, in the order of the texts.
+    pub vectors: Vec<Vec<f32>>,
+    /// What was used for all of them.
+    pub usage: Usage,
+}
+
+impl From<Vec<Vec<f32>>> for Embedded {
+    fn from(vectors: Vec<Vec<f32>>) -> Self {
+        Self { vectors, usage: Usage::default() }
+    }
+}
+
+/// A vector, shared with the cache.
+pub type Vector = Arc<Plain<Vec<f32>>>;
+
+type Embedding = Entry<Plain<Vec<f32>>>;
+/// A generator whose types are forgotten.
+type Embedder = Arc<
+    dyn Fn(Vec<String>) -> Pin<Box<dyn Future<Output = Result<Embedded, BoxError>> + Send>> + Send + Sync,
+>;
+
+impl AiCache {
+    /// The vectors of texts, in their order. `embedder` is asked once for the texts that nobody has and nobody is
+    /// embedding, each of them once however often it is given.
+    ///
+    /// ```
+    /// # use cache_ai::{AiCache, EmbedSpec, Error, Loaded, Tenant};
+    /// # async fn ask(texts: Vec<String>) -> Result<Vec<Vec<f32>>, std::io::Error> { Ok(vec![]) }
+    /// # async fn example(cache: &AiCache, texts: &[String]) -> Result<(), Error> {
+    /// let spec = EmbedSpec::new(Tenant::shared(), "text-embedding-3-small").dimensions(256);
+    /// let vectors = cache.embed_many(&spec, texts, |missing| async { Loaded::Ok(ask(missing).await?) }).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Load`] if the embedder failed, or brought another number of vectors than it was asked for, or one of
+    /// other dimensions: then nothing of what it brought is kept.
+    pub async fn embed_many<F, Fut, R, E>(
+        &self,
+        spec: &EmbedSpec,
+        texts: &[impl AsRef<str> + Sync],
+        embedder: F,
+    ) -> Result<Vec<Vector>, Error>
+    where
+        F: Fn(Vec<String>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: Into<Embedded> + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let dimensions = spec.dimensions;
+        let embedder: Embedder = Arc::new(move |texts| {
+            let (count, embedding) = (texts.len(), embedder(texts));
+            Box::pin(async move {
+                let embedded: Embedded = embedding.await.map_err(Into::into)?.into();
+                check(&embedded, count, dimensions)?;
+                Ok(embedded)
+            })
+        });
+        Box::pin(self.embed(spec, texts.iter().map(AsRef::as_ref).collect(), embedder)).await
+    }
+
+    async fn embed(
+        &self,
+        spec: &EmbedSpec,
+        texts: Vec<&str>,
+        embedder: Embedder,
+    ) -> Result<Vec<Vector>, Error> {
+        let shared = &self.shared;
+        let embedder = if shared.only_if_cached {
+            let refuse: Embedder = Arc::new(|_| Box::pin(async { Err(BoxError::from(NotCached)) }));
+            refuse
+        } else {
+            embedder
+        };
+        let began = shared.timer.now();
+        let policy = shared.operations.of(EMBEDDING);
+        // Each text once, in the order in which it was first given.
+        let (mut order, mut unique) = (Vec::with_capacity(texts.len()), Vec::new());
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for text in texts {
+            let next = unique.len();
+            let place = *places.entry(text).or_insert(next);
+            if place == next {
+                unique.push(self.item(spec, text).await?);
+            }
+            order.push(place);
+        }
+        // Of texts that share a name only the first goes by the cache.
+        let mut names: HashMap<&str, usize> = HashMap::new();
+        for (at, item) in unique.iter().enumerate() {
+            names.entry(&item.keyed.name).or_insert(at);
+        }
+        let mut by_cache: Vec<usize> = names.values().copied().collect();
+        by_cache.sort_unstable();
+        let Some(first) = by_cache.first() else { return Ok(Vec::new()) };
+
+        let options = shared.options(&unique[*first].keyed, policy);
+        let keys: Vec<&str> = by_cache.iter().map(|&at| unique[at].keyed.name.as_str()).collect();
+        let asked: HashMap<String, Item> =
+            by_cache.iter().map(|&at| (unique[at].keyed.name.clone(), unique[at].clone())).collect();
+        let (own, ask) = (Arc::clone(shared), Arc::clone(&embedder));
+        let made = Arc::new(Mutex::new(Vec::new()));
+        let ids = Arc::clone(&made);
+        let entries = shared
+            .cache
+            .get_many_or_load::<Embedding, _, _, _>(&keys, options, move |missing| async move {
+                let items: Vec<Item> = missing.iter().filter_map(|name| asked.get(name).cloned()).collect();
+                let entries = embed_items(&own, &items, &ask).await?;
+                ids.lock().extend(entries.iter().map(|entry| entry.id));
+                Ok::<_, BoxError>(missing.into_iter().zip(entries).collect())
+            })
+            .await?;
+
+        let mut found: Vec<Option<Arc<Embedding>>> = vec![None; unique.len()];
+        for (&at, entry) in by_cache.iter().zip(entries) {
+            let Some(entry) = entry else { continue };
+            if entry.is_of(&unique[at].keyed, 0) {
+                found[at] = Some(entry);
+            } else {
+                shared.counters.verified_away(EMBEDDING);
+            }
+        }
+        // What is left has the name of another text. It is asked for, and not kept.
+        let left: Vec<usize> = (0..unique.len()).filter(|&at| found[at].is_none()).collect();
+        if !left.is_empty() {
+            let items: Vec<Item> = left.iter().map(|&at| unique[at].clone()).collect();
+            let entries = embed_items(shared, &items, &embedder).await.map_err(failed)?;
+            for (at, entry) in left.into_iter().zip(entries) {
+                made.lock().push(entry.id);
+                found[at] = Some(Arc::new(entry));
+            }
+        }
+        let made = made.lock().clone();
+        let took = shared.timer.now().since(began);
+        for entry in found.iter().flatten() {
+            let is_made = made.contains(&entry.id);
+            shared.count(entry, if is_made { Source::Generated } else { Source::Cache }, None, took);
+        }
+        let vector = |place: usize| {
+            let whole = found[place].as_ref().and_then(|entry| entry.whole());
+            whole.ok_or_else(|| Error::new(ErrorKind::Internal, "a text was left without its vector"))
+        };
+        order.into_iter().map(vector).collect()
+    }
+
+    async fn item(&self, spec: &EmbedSpec, text: &str) -> Result<Item, Error> {
+        let request = spec.request.clone().text(text);
+        let schema = self.shared.operations.of(EMBEDDING).schema.as_ref();
+        let question = Question::of(&request, schema).await?;
+        let keyed = self.shared.keyer.key(&question).await?;
+        Ok(Item { text: text.into(), keyed: Arc::new(keyed) })
+    }
+}
+
+/// A text and its names.
+#[derive(Clone)]
+struct Item {
+    text: Arc<str>,
+    keyed: Arc<Keyed>,
+}
+
+async fn embed_items(
+    shared: &crate::cache::Shared,
+    items: &[Item],
+    embedder: &Embedder,
+) -> Result<Vec<Embedding>, BoxError> {
+    let began = shared.timer.now();
+    let embedded = embedder(items.iter().map(|item| item.text.to_string()).collect()).await?;
+    let took = shared.timer.now().since(began);
+    let now = shared.timer.unix_millis();
+    let share = share_of(embedded.usage, items.len());
+    let entry = |(item, vector): (&Item, Vec<f32>)| {
+        let Generated { answer, .. } = Generated::new(Plain(vector));
+        let mut outcome = Outcome::default();
+        outcome.usage = share;
+        Entry::new(&item.keyed, 0, Body::Whole(Arc::new(answer)), &outcome, took, now)
+    };
+    Ok(items.iter().zip(embedded.vectors).map(entry).collect())
+}
+
+/// What one of so many texts took, as nobody says it more exactly.
+fn share_of(usage: Usage, count: usize) -> Usage {
+    let count = count.max(1) as u64;
+    Usage::new(usage.input.div_ceil(count), usage.output.div_ceil(count))
+}
+
+fn check(embedded: &Embedded, count: usize, dimensions: Option<usize>) -> Result<(), BoxError> {
+    if embedded.vectors.len() != count {
+        return Err(format!("{} vectors came for {count} texts", embedded.vectors.len()).into());
+    }
+    let expected = dimensions.or(embedded.vectors.first().map(Vec::len)).unwrap_or_default();
+    match embedded.vectors.iter().find(|vector| vector.len() != expected || vector.is_empty()) {
+        Some(vector) => {
+            Err(format!("a vector has {} dimensions, {expected} are expected", vector.len()).into())
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,157 @@
+//! What is stored for an answer.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::random_u64;
+use serde::{Deserialize, Serialize};
+
+use crate::answer::{Answer, Finish, Generated, Outcome, Usage};
+use crate::digest::Digest;
+use crate::gate::Refused;
+use crate::key::Keyed;
+use crate::text_tier::TextTier;
+
+/// An answer as it is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(serialize = "A: Answer", deserialize = "A: Answer"))]
+pub(crate) struct Entry<A: Answer> {
+    pub(crate) head: Head,
+    pub(crate) body: Body<A>,
+}
+
+/// What is known of a stored answer. Holds nothing of the request but its digest and what statistics go by.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Head {
+    /// Compared with the request's on every hit.
+    pub(crate) digest: Digest,
+    pub(crate) sample: u32,
+    /// Which generation brought it.
+    pub(crate) id: u64,
+    pub(crate) tenant: String,
+    pub(crate) operation: String,
+    pub(crate) model: Option<String>,
+    pub(crate) prompt_version: Option<String>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) text_length: u64,
+    pub(crate) text_tier: TextTier,
+    /// By the wall clock, for display.
+    pub(crate) cached_at_ms: u64,
+    pub(crate) finish: Finish,
+    pub(crate) usage: Usage,
+    /// How long the model took.
+    pub(crate) took_ms: u64,
+    /// Why it is not kept, for those who wait for it.
+    pub(crate) refused: Option<Refused>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(bound(serialize = "A: Answer", deserialize = "A: Answer"))]
+pub(crate) enum Body<A: Answer> {
+    Whole(Arc<A>),
+    Events(Vec<Timed<A::Event>>),
+    /// Whoever read the stream left before its end. Never stored; tells those who wait to ask for themselves.
+    Abandoned,
+}
+
+/// An event, and when it came after the first, in milliseconds.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound(serialize = "E: Serialize", deserialize = "E: Deserialize<'de>"))]
+pub(crate) struct Timed<E> {
+    pub(crate) after_ms: u32,
+    pub(crate) event: Arc<E>,
+}
+
+impl<E> Clone for Timed<E> {
+    fn clone(&self) -> Self {
+        Self { after_ms: self.after_ms, event: Arc::clone(&self.event) }
+    }
+}
+
+impl<A: Answer> Clone for Body<A> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Whole(answer) => Self::Whole(Arc::clone(answer)),
+            Self::Events(events) => Self::Events(events.clone()),
+            Self::Abandoned => Self::Abandoned,
+        }
+    }
+}
+
+impl<A: Answer> Clone for Entry<A> {
+    fn clone(&self) -> Self {
+        Self { head: self.head.clone(), body: self.body.clone() }
+    }
+}
+
+impl<A: Answer> Deref for Entry<A> {
+    type Target = Head;
+
+    fn deref(&self) -> &Head {
+        &self.head
+    }
+}
+
+impl<A: Answer> Entry<A> {
+    /// An entry for what was generated.
+    pub(crate) fn new(
+        keyed: &Keyed,
+        sample: u32,
+        body: Body<A>,
+        outcome: &Outcome,
+        took: Duration,
+        now_ms: u64,
+    ) -> Self {
+        let head = Head {
+            digest: keyed.digest,
+            sample,
+            id: random_u64(),
+            tenant: keyed.tenant.label().to_owned(),
+            operation: keyed.operation.clone(),
+            model: keyed.model.clone(),
+            prompt_version: keyed.prompt_version.clone(),
+            tags: keyed.tags.clone(),
+            text_length: keyed.text_length as u64,
+            text_tier: keyed.text_tier,
+            cached_at_ms: now_ms,
+            finish: outcome.finish,
+            usage: outcome.usage,
+            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            refused: None,
+        };
+        Self { head, body }
+    }
+
+    pub(crate) fn whole_of(
+        keyed: &Keyed,
+        sample: u32,
+        generated: Generated<A>,
+        took: Duration,
+        now_ms: u64,
+    ) -> Self {
+        let Generated { answer, outcome, .. } = generated;
+        Self::new(keyed, sample, Body::Whole(Arc::new(answer)), &outcome, took, now_ms)
+    }
+
+    /// Whether this is the answer to that request.
+    pub(crate) fn is_of(&self, keyed: &Keyed, sample: u32) -> bool {
+        self.digest == keyed.digest && self.sample == sample
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        matches!(self.body, Body::Abandoned)
+    }
+
+    /// The whole answer; `None` if its events do not make one.
+    pub(crate) fn whole(&self) -> Option<Arc<A>> {
+        match &self.body {
+            Body::Whole(answer) => Some(Arc::clone(answer)),
+            Body::Events(events) => {
+                let events: Vec<&A::Event> = events.iter().map(|timed| &*timed.event).collect();
+                A::from_events(&events).map(Arc::new)
+            }
+            Body::Abandoned => None,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The guide's calls: a text, an operation, its options.
+
+use std::time::Duration;
+
+use cache_core::Error;
+use cache_tiered::Data;
+use serde::Serialize;
+
+use crate::answer::{Generated, Plain};
+use crate::answered::{AnswerMeta, Answered, Source};
+use crate::cache::TenantCache;
+use crate::canonical::{self, Problem};
+use crate::control::{Control, Plan, Seen, plan};
+use crate::entry::Entry;
+use crate::explain::Explanation;
+use crate::gate::Refused;
+use crate::key::Keyed;
+use crate::question::Question;
+use crate::samples::name_of;
+
+/// What became of an answer that was to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Kept {
+    /// It is kept.
+    Stored,
+    /// It is not, because of what it is.
+    Refused(Refused),
+    /// It is not, because answers of this operation are not to be repeated.
+    NotRepeatable,
+}
+
+impl TenantCache {
+    /// Keeps the answer to a text. Options are an object, or `()` for none.
+    ///
+    /// ```
+    /// # use cache_ai::{Error, TenantCache};
+    /// # use serde_json::{Value, json};
+    /// # async fn example(cache: &TenantCache) -> Result<(), Error> {
+    /// let options = json!({"max_length": 100});
+    /// let response = json!({"summary": "Brief overview..."});
+    /// let _ = cache.cache_response("Analyze this document...", "summarize", &options, &response).await?;
+    /// let cached = cache.get_cached_response::<Value>("Analyze this document...", "summarize", &options).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Validation`](cache_core::ErrorKind::Validation) for options that have no name or that the operation's schema
+    /// does not allow; else as [`cache_tiered::Cache::set`].
+    pub async fn cache_response<T: Data + Clone>(
+        &self,
+        text: &str,
+        operation: &str,
+        options: &(impl Serialize + Sync + ?Sized),
+        response: &T,
+    ) -> Result<Kept, Error> {
+        let shared = &self.ai.shared;
+        let policy = shared.operations.of(operation);
+        let keyed = self.keyed(text, operation, options).await?;
+        if plan(&Control::new(), policy.repeat, keyed.is_deterministic, None) != Plan::Look {
+            return Ok(Kept::NotRepeatable);
+        }
+        let generated = Generated::new(Plain(response.clone()));
+        let sample = shared.turns.pick(policy.repeat, &keyed.digest, None);
+        let entry = shared.entry_of(&keyed, sample, policy, generated, Duration::ZERO);
+        if let Some(reason) = entry.refused {
+            return Ok(Kept::Refused(reason));
+        }
+        let options = shared.options(&keyed, policy).entry;
+        shared.cache.set(name_of(&keyed.name, sample), &entry, options).await?;
+        Ok(Kept::Stored)
+    }
+
+    /// The kept answer to a text, exactly as it was stored, and what is known of it.
+    ///
+    /// # Errors
+    /// As [`cache_response`](Self::cache_response); else as [`cache_tiered::Cache::get`].
+    pub async fn get_cached_response<T: Data>(
+        &self,
+        text: &str,
+        operation: &str,
+        options: &(impl Serialize + Sync + ?Sized),
+    ) -> Result<Option<Answered<Plain<T>>>, Error> {
+        let shared = &self.ai.shared;
+        let began = shared.timer.now();
+        let policy = shared.operations.of(operation);
+        let keyed = self.keyed(text, operation, options).await?;
+        let next = |seen| plan(&Control::new(), policy.repeat, keyed.is_deterministic, seen);
+        let sample = shared.turns.pick(policy.repeat, &keyed.digest, None);
+        let name = name_of(&keyed.name, sample);
+        let (entry, receipt) = if next(None) == Plan::Look {
+            let (entry, receipt) = shared.cache.get_with_receipt::<Entry<Plain<T>>>(&name).await?;
+            (entry, Some(receipt))
+        } else {
+            (None, None)
+        };
+        let seen = match &entry {
+            None => Seen::Nothing,
+            Some(entry) if entry.is_of(&keyed, sample) => Seen::Answer(Duration::ZERO),
+            Some(_) => {
+                shared.counters.verified_away(operation);
+                Seen::Another
+            }
+        };
+        let served = entry.filter(|_| next(Some(seen)) == Plan::Serve);
+        let Some((entry, whole)) = served.and_then(|entry| entry.whole().map(|whole| (entry, whole))) else {
+            shared.counters.missed(operation, keyed.text_tier);
+            return Ok(None);
+        };
+        let (tier, age) = receipt.map_or((None, None), |receipt| (receipt.tier, receipt.age));
+        shared.count(&entry, Source::Cache, tier, shared.timer.now().since(began));
+        Ok(Some(Answered::new(whole, AnswerMeta::of(&entry, Source::Cache, tier, age))))
+    }
+
+    /// What the key of a text is made of.
+    ///
+    /// # Errors
+    /// As [`cache_response`](Self::cache_response).
+    #[doc(alias = "generate_cache_key")]
+    pub async fn explain(
+        &self,
+        text: &str,
+        operation: &str,
+        options: &(impl Serialize + Sync + ?Sized),
+    ) -> Result<Explanation, Error> {
+        let shared = &self.ai.shared;
+        let policy = shared.operations.of(operation);
+        let given = canonical_options(options)?;
+        let question = Question::of_text(&self.tenant, operation, text, &given, policy.schema.as_ref())?;
+        let keyed = shared.keyer.key(&question).await?;
+        Ok(Explanation::of(shared, &question, keyed))
+    }
+
+    async fn keyed(
+        &self,
+        text: &str,
+        operation: &str,
+        options: &(impl Serialize + Sync + ?Sized),
+    ) -> Result<Keyed, Error> {
+        let shared = &self.ai.shared;
+        let schema = shared.operations.of(operation).schema.as_ref();
+        let given = canonical_options(options)?;
+        let question = Question::of_text(&self.tenant, operation, text, &given, schema)?;
+        shared.keyer.key(&question).await
+    }
+}
+
+/// Options as canonical fields: an object, or nothing.
+fn canonical_options(options: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::with_capacity(64);
+    canonical::append(&mut out, options).map_err(Problem::into_error)?;
+    if canonical::is_null(&out) {
+        out = canonical::object(std::iter::empty());
+    }
+    if canonical::fields(&out).is_none() {
+        return Err(Problem::Refused("options are neither an object nor nothing".into()).into_error());
+    }
+    Ok(out)
+}

@@ -1,0 +1,79 @@
+//! Answers that are wrong from now on.
+
+use cache_core::Error;
+
+use crate::cache::AiCache;
+use crate::key::tag;
+use crate::request::AiRequest;
+use crate::tenant::Tenant;
+
+/// Which answers. Each is compared as a whole: `qa` is never `qa_long`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Which {
+    /// Those of an operation.
+    Operation(String),
+    /// Those of a model, as requests name it.
+    Model(String),
+    /// Those of a version of an operation's prompt.
+    PromptVersion {
+        /// The operation.
+        operation: String,
+        /// The version.
+        version: String,
+    },
+    /// Those of a tenant.
+    Tenant(Tenant),
+    /// Those with a tag that requests gave.
+    Tag(String),
+}
+
+impl Which {
+    fn tag(&self) -> String {
+        match self {
+            Self::Operation(operation) => tag::operation(operation),
+            Self::Model(model) => tag::model(model),
+            Self::PromptVersion { operation, version } => tag::prompt(operation, version),
+            Self::Tenant(tenant) => tag::tenant(tenant),
+            Self::Tag(own) => tag::own(own),
+        }
+    }
+}
+
+impl AiCache {
+    /// Voids these answers in one step, however many there are, and those that are being generated.
+    ///
+    /// # Errors
+    /// As [`cache_tiered::Cache::invalidate_tag`].
+    pub async fn invalidate(&self, which: &Which) -> Result<(), Error> {
+        self.shared.cache.invalidate_tag(which.tag()).await
+    }
+
+    /// How many answers [`invalidate`](Self::invalidate) would void now. Looks at every stored answer.
+    ///
+    /// # Errors
+    /// The store's.
+    #[doc(alias = "dry_run")]
+    pub async fn count(&self, which: &Which) -> Result<u64, Error> {
+        let (tag, mut count) = (which.tag(), 0);
+        self.each_stored(|_, entry| count += u64::from(entry.tags.contains(&tag))).await?;
+        Ok(count)
+    }
+
+    /// Removes the answer to one request, all its samples included that are numbered up to the operation's policy.
+    ///
+    /// # Errors
+    /// As [`cache_tiered::Cache::delete`].
+    pub async fn forget(&self, request: &AiRequest) -> Result<(), Error> {
+        let policy = self.shared.operations.of(&request.operation);
+        let asked = self.shared.ask(request, crate::Control::new(), policy).await?;
+        let samples = match policy.repeat {
+            crate::Repeat::Samples(samples) => samples,
+            _ => 1,
+        };
+        for sample in 0..samples {
+            self.shared.cache.delete(crate::samples::name_of(&asked.keyed.name, sample)).await?;
+        }
+        Ok(())
+    }
+}

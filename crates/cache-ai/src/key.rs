@@ -1,0 +1,264 @@
+//! From a question to its digest and its storage name.
+
+use std::fmt::Write;
+
+use cache_core::{Error, ErrorKind, MAX_KEY_LEN};
+
+use crate::digest::Digest;
+use crate::question::Question;
+use crate::tenant::Tenant;
+use crate::text_tier::{TextTier, TextTiers};
+
+/// What sets our digests apart from all others.
+const DOMAIN: &str = "cache-ai 2026 request";
+/// The same for digests that a secret goes into.
+const SECRET_DOMAIN: &str = "cache-ai 2026 secret of the application";
+
+/// Longer questions are read in slices of so many bytes, and other tasks may run between them. A slice takes less than
+/// 0.1 ms.
+const SLICE: usize = 128 << 10;
+
+/// The longest tag, in bytes, that is taken as it is.
+const LONGEST_TAG: usize = 200;
+
+/// How questions are named.
+#[derive(Clone)]
+pub(crate) struct Keyer {
+    hasher: blake3::Hasher,
+    /// The 128 bits that go into the name. Only tests take others than the digest's first half.
+    pub(crate) name_bits: fn(&Digest) -> [u8; 16],
+    /// Texts of so many characters stand readable in the name, unless they are too long for a key.
+    pub(crate) readable_up_to: usize,
+    pub(crate) tiers: TextTiers,
+}
+
+/// A question with its names.
+#[derive(Clone, Debug)]
+pub(crate) struct Keyed {
+    pub(crate) digest: Digest,
+    pub(crate) name: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) tenant: Tenant,
+    pub(crate) operation: String,
+    pub(crate) model: Option<String>,
+    pub(crate) prompt_version: Option<String>,
+    pub(crate) text_length: usize,
+    pub(crate) text_tier: TextTier,
+    /// Whether the text stands readable in the name.
+    pub(crate) is_readable: bool,
+    pub(crate) is_deterministic: bool,
+}
+
+impl Keyer {
+    pub(crate) fn new(secret: Option<&[u8]>, readable_up_to: usize, tiers: TextTiers) -> Self {
+        let hasher = match secret {
+            Some(secret) => blake3::Hasher::new_keyed(&blake3::derive_key(SECRET_DOMAIN, secret)),
+            None => blake3::Hasher::new_derive_key(DOMAIN),
+        };
+        Self { hasher, name_bits: first_half, readable_up_to, tiers }
+    }
+
+    /// Names a question. A long one lets other tasks run meanwhile.
+    pub(crate) async fn key(&self, question: &Question<'_>) -> Result<Keyed, Error> {
+        let mut hasher = self.hasher.clone();
+        // Which of the parts is how long is in the first of them, so its own length is all that is missing.
+        hasher.update(&(question.short.len() as u64).to_be_bytes());
+        if question.len() <= SLICE {
+            for part in question.parts() {
+                hasher.update(part);
+            }
+        } else {
+            for part in question.parts() {
+                for slice in part.chunks(SLICE) {
+                    hasher.update(slice);
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        let digest = Digest::new(*hasher.finalize().as_bytes());
+        let characters = match question.text.as_deref() {
+            Some(text) => count(text).await,
+            None => 0,
+        };
+        self.named(question, digest, characters)
+    }
+
+    fn named(&self, question: &Question<'_>, digest: Digest, characters: usize) -> Result<Keyed, Error> {
+        let text_length = question.characters + characters;
+        let text_tier = self.tiers.tier(text_length);
+        let readable = question.text.as_deref().filter(|_| characters <= self.readable_up_to);
+        let (name, is_readable) = self.name(question, &digest, text_tier, readable)?;
+        Ok(Keyed {
+            digest,
+            name,
+            tags: tags(question),
+            tenant: question.tenant.clone(),
+            operation: question.operation.to_owned(),
+            model: question.model.as_deref().map(str::to_owned),
+            prompt_version: question.prompt_version.map(str::to_owned),
+            text_length,
+            text_tier,
+            is_readable,
+            is_deterministic: question.is_deterministic,
+        })
+    }
+
+    /// `ai:{tenant}:{operation}:{tier}={text}#{128 bits}`, or without the text. What is readable identifies nothing.
+    fn name(
+        &self,
+        question: &Question<'_>,
+        digest: &Digest,
+        tier: TextTier,
+        readable: Option<&str>,
+    ) -> Result<(String, bool), Error> {
+        let readable = readable.filter(|text| text.len() <= MAX_KEY_LEN && self.readable_up_to > 0);
+        let mut name = String::with_capacity(96 + readable.map_or(0, str::len));
+        name.push_str("ai:");
+        match question.tenant.name() {
+            Some(tenant) => escape(&mut name, tenant),
+            None => name.push('~'),
+        }
+        name.push(':');
+        escape(&mut name, question.operation);
+        name.push(':');
+        name.push(tier.letter());
+        let bare = name.len();
+        if let Some(text) = readable {
+            name.push('=');
+            // A character that a terminal would act on has no place in a name.
+            name.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        }
+        let is_readable = name.len() > bare && name.len() + HASH_LEN <= MAX_KEY_LEN - ROOM;
+        if !is_readable {
+            name.truncate(bare);
+        }
+        name.push('#');
+        hex(&mut name, &(self.name_bits)(digest));
+        if name.len() > MAX_KEY_LEN - ROOM {
+            return Err(Error::new(
+                ErrorKind::Validation,
+                "tenant and operation are too long together for a key",
+            ));
+        }
+        Ok((name, is_readable))
+    }
+}
+
+/// `#` and 32 digits.
+const HASH_LEN: usize = 33;
+/// Left for the number of a sample.
+const ROOM: usize = 12;
+
+/// Counts characters, letting other tasks run meanwhile.
+async fn count(text: &str) -> usize {
+    /// A slice takes less than 0.1 ms.
+    const SLICE: usize = 1 << 20;
+    if text.len() <= SLICE {
+        return crate::request::characters(text);
+    }
+    let mut characters = 0;
+    for slice in text.as_bytes().chunks(SLICE) {
+        // Bytes that begin a character: all but those that continue one.
+        characters += slice.iter().filter(|byte| (**byte & 0b1100_0000) != 0b1000_0000).count();
+        tokio::task::yield_now().await;
+    }
+    characters
+}
+
+fn first_half(digest: &Digest) -> [u8; 16] {
+    digest.as_bytes().first_chunk().copied().unwrap_or_default()
+}
+
+fn hex(out: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        for half in [byte >> 4, byte & 15] {
+            out.push(char::from(DIGITS[usize::from(half)]));
+        }
+    }
+}
+
+/// Everything but letters, digits, `_`, `-` and `.` becomes `%XX`.
+fn escape(out: &mut String, part: &str) {
+    for byte in part.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a text does not fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+/// The tenant, operation and text tier that a storage name says.
+pub(crate) struct Named<'a> {
+    pub(crate) operation: &'a str,
+    pub(crate) tier: TextTier,
+}
+
+impl<'a> Named<'a> {
+    /// Of a name that [`Keyer`] made. The operation is escaped.
+    pub(crate) fn of(name: &'a str) -> Option<Self> {
+        let mut parts = name.strip_prefix("ai:")?.splitn(3, ':');
+        let (_tenant, operation, rest) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { operation, tier: TextTier::of_letter(*rest.as_bytes().first()?)? })
+    }
+}
+
+/// An operation as it stands in a name.
+pub(crate) fn escaped(operation: &str) -> String {
+    let mut out = String::new();
+    escape(&mut out, operation);
+    out
+}
+
+/// What answers can be invalidated by.
+fn tags(question: &Question<'_>) -> Vec<String> {
+    let mut tags = vec![tag::tenant(question.tenant), tag::operation(question.operation)];
+    tags.extend(question.model.as_deref().map(tag::model));
+    tags.extend(question.prompt_version.map(|version| tag::prompt(question.operation, version)));
+    tags.extend(question.tags.iter().map(|own| tag::own(own)));
+    tags
+}
+
+/// The tags of each kind. No two kinds meet, and each is compared as a whole.
+pub(crate) mod tag {
+    use super::LONGEST_TAG;
+    use crate::digest::Digest;
+    use crate::tenant::Tenant;
+
+    pub(crate) fn tenant(tenant: &Tenant) -> String {
+        of("tenant", tenant.label())
+    }
+
+    pub(crate) fn operation(operation: &str) -> String {
+        of("op", operation)
+    }
+
+    pub(crate) fn model(model: &str) -> String {
+        of("model", model)
+    }
+
+    pub(crate) fn prompt(operation: &str, version: &str) -> String {
+        // The operation's length keeps the two apart.
+        of("prompt", &format!("{}:{operation}:{version}", operation.len()))
+    }
+
+    pub(crate) fn own(tag: &str) -> String {
+        of("tag", tag)
+    }
+
+    fn of(kind: &str, name: &str) -> String {
+        if name.len() <= LONGEST_TAG {
+            format!("ai.{kind}={name}")
+        } else {
+            format!("ai.{kind}#{}", Digest::of(name.as_bytes()).to_hex())
+        }
+    }
+}
+
+impl std::fmt::Debug for Keyer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keyer").field("readable_up_to", &self.readable_up_to).finish_non_exhaustive()
+    }
+}

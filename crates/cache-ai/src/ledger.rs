@@ -1,0 +1,170 @@
+//! What the cache saved.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use crate::answer::Usage;
+use crate::price::PriceTable;
+
+/// The most lines. What is too much goes to one line for all others.
+const MOST_LINES: usize = 10_000;
+const OTHERS: &str = "(others)";
+
+/// What was spent on answers and saved by the cache, by operation, model and tenant.
+///
+/// A hit saves what its answer had cost, in tokens, money and time; joining the generation of another saves as well. Only
+/// what a model was really asked for is spent.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Ledger {
+    /// The currency of the price table.
+    pub currency: String,
+    /// All lines together.
+    pub total: Sums,
+    /// By operation, model and tenant; the largest savings of money first, then of calls.
+    pub lines: Vec<LedgerLine>,
+}
+
+/// A line of the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LedgerLine {
+    /// The operation.
+    pub operation: String,
+    /// The model, if requests said one.
+    pub model: Option<String>,
+    /// The tenant, `~shared` for all.
+    pub tenant: String,
+    /// What was saved and spent.
+    #[serde(flatten)]
+    pub sums: Sums,
+}
+
+/// What was saved and spent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Sums {
+    /// Answers that no model had to give.
+    pub calls_saved: u64,
+    /// Tokens that did not go in.
+    pub input_tokens_saved: u64,
+    /// Tokens that did not come out.
+    pub output_tokens_saved: u64,
+    /// Money that was not spent, as far as the price table knows the model.
+    pub money_saved: f64,
+    /// Time that was not waited, in milliseconds.
+    pub milliseconds_saved: u64,
+    /// Answers that a model gave.
+    pub calls_made: u64,
+    /// Tokens that went in.
+    pub input_tokens_spent: u64,
+    /// Tokens that came out.
+    pub output_tokens_spent: u64,
+    /// Money that was spent, as far as the price table knows the model.
+    pub money_spent: f64,
+}
+
+impl Sums {
+    fn add(&mut self, other: &Self) {
+        self.calls_saved += other.calls_saved;
+        self.input_tokens_saved += other.input_tokens_saved;
+        self.output_tokens_saved += other.output_tokens_saved;
+        self.money_saved += other.money_saved;
+        self.milliseconds_saved += other.milliseconds_saved;
+        self.calls_made += other.calls_made;
+        self.input_tokens_spent += other.input_tokens_spent;
+        self.output_tokens_spent += other.output_tokens_spent;
+        self.money_spent += other.money_spent;
+    }
+}
+
+/// Who a line is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About<'a> {
+    pub(crate) operation: &'a str,
+    pub(crate) model: Option<&'a str>,
+    pub(crate) tenant: &'a str,
+}
+
+/// The lines, while they are written.
+#[derive(Debug, Default)]
+pub(crate) struct Books {
+    prices: PriceTable,
+    /// By operation, then by model and tenant.
+    lines: Mutex<HashMap<Box<str>, Vec<LedgerLine>>>,
+}
+
+impl Books {
+    pub(crate) fn new(prices: PriceTable) -> Self {
+        Self { prices, lines: Mutex::default() }
+    }
+
+    /// A model did not have to be asked.
+    pub(crate) fn saved(&self, about: About<'_>, usage: Usage, time: Duration) {
+        let money = self.cost(about, usage);
+        self.write(about, |sums| {
+            sums.calls_saved += 1;
+            sums.input_tokens_saved += usage.input;
+            sums.output_tokens_saved += usage.output;
+            sums.money_saved += money;
+            sums.milliseconds_saved += u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        });
+    }
+
+    /// A model was asked.
+    pub(crate) fn spent(&self, about: About<'_>, usage: Usage) {
+        let money = self.cost(about, usage);
+        self.write(about, |sums| {
+            sums.calls_made += 1;
+            sums.input_tokens_spent += usage.input;
+            sums.output_tokens_spent += usage.output;
+            sums.money_spent += money;
+        });
+    }
+
+    fn cost(&self, about: About<'_>, usage: Usage) -> f64 {
+        about.model.and_then(|model| self.prices.cost(model, usage)).unwrap_or_default()
+    }
+
+    fn write(&self, about: About<'_>, change: impl FnOnce(&mut Sums)) {
+        let mut lines = self.lines.lock();
+        let is_it = |line: &LedgerLine| line.tenant == about.tenant && line.model.as_deref() == about.model;
+        if let Some(line) =
+            lines.get_mut(about.operation).and_then(|lines| lines.iter_mut().find(|line| is_it(line)))
+        {
+            return change(&mut line.sums);
+        }
+        let count: usize = lines.values().map(Vec::len).sum();
+        let about =
+            if count < MOST_LINES { about } else { About { operation: OTHERS, model: None, tenant: OTHERS } };
+        let lines = lines.entry(about.operation.into()).or_default();
+        let at =
+            lines.iter().position(|line| line.tenant == about.tenant && line.model.as_deref() == about.model);
+        let at = at.unwrap_or_else(|| {
+            lines.push(LedgerLine {
+                operation: about.operation.to_owned(),
+                model: about.model.map(str::to_owned),
+                tenant: about.tenant.to_owned(),
+                sums: Sums::default(),
+            });
+            lines.len() - 1
+        });
+        change(&mut lines[at].sums);
+    }
+
+    pub(crate) fn ledger(&self) -> Ledger {
+        let mut lines: Vec<LedgerLine> = self.lines.lock().values().flatten().cloned().collect();
+        lines.sort_by(|a, b| {
+            let by_money = b.sums.money_saved.total_cmp(&a.sums.money_saved);
+            by_money
+                .then(b.sums.calls_saved.cmp(&a.sums.calls_saved))
+                .then_with(|| (&a.operation, &a.model, &a.tenant).cmp(&(&b.operation, &b.model, &b.tenant)))
+        });
+        let mut total = Sums::default();
+        lines.iter().for_each(|line| total.add(&line.sums));
+        Ledger { currency: self.prices.currency.clone(), total, lines }
+    }
+}

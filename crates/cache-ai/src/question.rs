@@ -1,0 +1,217 @@
+//! A request as bytes: a short part, and long texts that are not copied.
+
+use std::borrow::Cow;
+
+use cache_core::Error;
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+
+use crate::canonical::{self, Problem};
+use crate::request::{AiRequest, NO_OPTIONS, NOISE};
+use crate::schema::{Normalised, OptionSchema};
+use crate::tenant::Tenant;
+
+/// The version of the form below. Whoever changes the form raises it, so that no old answer is found.
+const VERSION: u8 = 1;
+
+/// Bodies that are longer in canonical form are read on a thread that may be blocked, in bytes.
+const LARGE_BODY: usize = 128 << 10;
+
+/// What is named: everything that the answer depends on.
+pub(crate) struct Question<'a> {
+    pub(crate) tenant: &'a Tenant,
+    pub(crate) operation: &'a str,
+    pub(crate) model: Option<Cow<'a, str>>,
+    pub(crate) prompt_version: Option<&'a str>,
+    pub(crate) tags: &'a [String],
+    /// Everything but the long texts; holds their lengths.
+    pub(crate) short: Vec<u8>,
+    /// The long texts, in order.
+    pub(crate) long: Vec<Cow<'a, [u8]>>,
+    /// The text that may stand readable in the name, the last of `long`.
+    pub(crate) text: Option<Cow<'a, str>>,
+    /// Characters of all that is not `text`.
+    pub(crate) characters: usize,
+    /// Whether temperature 0 was given.
+    pub(crate) is_deterministic: bool,
+    /// The options that went in, as canonical fields.
+    pub(crate) options: Vec<u8>,
+}
+
+impl<'a> Question<'a> {
+    fn new(tenant: &'a Tenant, operation: &'a str) -> Self {
+        let mut short = Vec::with_capacity(256);
+        short.push(VERSION);
+        optional(&mut short, tenant.name());
+        canonical::write_text(&mut short, operation);
+        Self {
+            tenant,
+            operation,
+            model: None,
+            prompt_version: None,
+            tags: &[],
+            short,
+            long: Vec::new(),
+            text: None,
+            characters: 0,
+            is_deterministic: false,
+            options: Vec::new(),
+        }
+    }
+
+    /// The guide's call: a text, an operation and its options, which are canonical fields.
+    pub(crate) fn of_text(
+        tenant: &'a Tenant,
+        operation: &'a str,
+        text: &'a str,
+        options: &[u8],
+        schema: Option<&OptionSchema>,
+    ) -> Result<Self, Error> {
+        let mut it = Self::new(tenant, operation);
+        it.short.push(b'T');
+        it.take_options(options, schema)?;
+        it.take_text(text, schema);
+        Ok(it)
+    }
+
+    /// A whole request.
+    pub(crate) async fn of(request: &'a AiRequest, schema: Option<&OptionSchema>) -> Result<Self, Error> {
+        request.check()?;
+        let mut it = Self::new(&request.tenant, &request.operation);
+        it.prompt_version = request.prompt_version.as_deref();
+        it.tags = &request.tags;
+        it.characters = request.characters;
+        it.model = request.model.as_deref().map(Cow::Borrowed);
+        it.short.push(b'R');
+        for part in [&request.provider, &request.model, &request.snapshot, &request.prompt_version] {
+            optional(&mut it.short, part.as_deref());
+        }
+        let mut options = Vec::new();
+        canonical::append(&mut options, &request.options).map_err(Problem::into_error)?;
+        it.take_options(&options, schema)?;
+        for guard in &request.guards {
+            canonical::write_text(&mut it.short, guard);
+        }
+        it.short.push(b'/');
+        canonical::write_int(&mut it.short, request.attachments.len() as i128);
+        for attachment in &request.attachments {
+            it.short.extend_from_slice(attachment.as_bytes());
+        }
+        for part in [&request.system, &request.messages, &request.tools] {
+            it.take_long(Cow::Borrowed(part));
+        }
+        match &request.response_format {
+            Some(format) => it.short.extend_from_slice(format),
+            None => it.short.push(b'/'),
+        }
+        if let Some(body) = &request.body {
+            it.take_body(&canonical_body(body).await?);
+        }
+        match &request.text {
+            Some(text) => {
+                // Counted when the text is read.
+                it.characters -= crate::request::characters(text);
+                it.take_text(text, schema);
+            }
+            None => it.short.push(b'-'),
+        }
+        Ok(it)
+    }
+
+    fn take_options(&mut self, options: &[u8], schema: Option<&OptionSchema>) -> Result<(), Error> {
+        let given = canonical::fields(options).unwrap_or_default();
+        let asked = given.into_iter().filter(|(name, _)| !NO_OPTIONS.contains(name));
+        let options = match schema {
+            Some(schema) => {
+                let Normalised { options } = schema.normalise(self.operation, asked)?;
+                options
+            }
+            None => canonical::object(asked),
+        };
+        for (name, value) in canonical::fields(&options).unwrap_or_default() {
+            self.is_deterministic |= name == "temperature" && canonical::is_zero(value);
+        }
+        self.short.extend_from_slice(&options);
+        self.options = options;
+        Ok(())
+    }
+
+    fn take_body(&mut self, body: &[u8]) {
+        let Some(fields) = canonical::fields(body) else {
+            self.characters += body.len();
+            self.take_long(Cow::Owned(body.to_vec()));
+            return;
+        };
+        let mut is_deterministic = None;
+        for (name, value) in &fields {
+            match *name {
+                "temperature" => is_deterministic = Some(canonical::is_zero(value)),
+                "model" if self.model.is_none() => {
+                    self.model = canonical::as_text(value).map(|model| Cow::Owned(model.to_owned()));
+                }
+                _ => {}
+            }
+        }
+        self.is_deterministic |= is_deterministic.unwrap_or(false);
+        let asked = fields.into_iter().filter(|(name, _)| !NOISE.contains(name));
+        let body = canonical::object(asked);
+        self.characters += body.len();
+        self.take_long(Cow::Owned(body));
+    }
+
+    fn take_text(&mut self, text: &'a str, schema: Option<&OptionSchema>) {
+        let text = schema.map_or(Cow::Borrowed(text), |schema| schema.normalise_text(text));
+        self.short.push(b't');
+        self.short.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        self.text = Some(text);
+    }
+
+    fn take_long(&mut self, part: Cow<'a, [u8]>) {
+        self.short.push(b'l');
+        self.short.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        self.long.push(part);
+    }
+
+    /// The parts in order, the text last.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let text = self.text.as_ref().map(|text| text.as_bytes());
+        std::iter::once(&*self.short).chain(self.long.iter().map(|part| &**part)).chain(text)
+    }
+
+    /// How many bytes there are to be read.
+    pub(crate) fn len(&self) -> usize {
+        self.parts().map(<[u8]>::len).sum()
+    }
+}
+
+fn optional(out: &mut Vec<u8>, part: Option<&str>) {
+    match part {
+        Some(part) => canonical::write_text(out, part),
+        None => out.push(b'-'),
+    }
+}
+
+/// A body in its canonical form. A large one is read on a thread that may be blocked.
+async fn canonical_body(body: &std::sync::Arc<dyn crate::request::Body>) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::new();
+    match body.append_up_to(&mut out, LARGE_BODY) {
+        Err(Problem::TooLong) => {}
+        done => return done.map(|()| out).map_err(Problem::into_error),
+    }
+    let body = std::sync::Arc::clone(body);
+    let whole = move || {
+        let mut out = Vec::new();
+        body.append_up_to(&mut out, usize::MAX).map(|()| out).map_err(Problem::into_error)
+    };
+    if Handle::try_current().is_err() {
+        return whole();
+    }
+    match spawn_blocking(whole).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is ending, and the caller with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

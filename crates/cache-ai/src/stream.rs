@@ -1,0 +1,342 @@
+//! Streamed answers: recorded as they pass, and replayed.
+
+mod replay;
+mod tee;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use cache_core::{BoxError, Error, ErrorKind, StaleMode};
+use cache_tiered::LoadScope;
+use futures_util::{Stream, StreamExt};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+pub use self::replay::Replay;
+use self::replay::Replaying;
+use self::tee::{Ended, Tee, Upstream};
+use crate::answer::{Answer, Generated, Outcome};
+use crate::answered::{AnswerMeta, Source};
+use crate::cache::{AiCache, Shared};
+use crate::control::{Control, NotCached, Plan};
+use crate::entry::{Body, Entry, Timed};
+use crate::gate::Refused;
+use crate::generate::{Asked, Looked, failed};
+use crate::key::Keyed;
+use crate::operation::OperationPolicy;
+use crate::request::AiRequest;
+
+impl AiCache {
+    /// The answer to a request as events: from the cache, all at once or in a rhythm, or from the stream that `generator`
+    /// opens.
+    ///
+    /// A stream that comes from the model is the caller's: it runs when it is polled, each event is handed on at once
+    /// and recorded. What was recorded is kept after the stream's own end, and only if it makes a whole answer that the
+    /// gate lets through; then it serves readers of streams and those who want the whole answer. Who asks the same
+    /// meanwhile waits for that end. If the stream is dropped before, nothing is kept, and one of those who wait asks the
+    /// model.
+    ///
+    /// # Errors
+    /// As [`get_or_generate`](Self::get_or_generate). An error of the stream itself is an event of it.
+    pub async fn stream<A, G, Fut, S, E>(
+        &self,
+        request: &AiRequest,
+        control: Control,
+        replay: Replay,
+        generator: G,
+    ) -> Result<AnswerStream<A>, Error>
+    where
+        A: Answer,
+        G: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<S, E>> + Send + 'static,
+        S: Stream<Item = Result<A::Event, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let opening = || async {
+            let events = generator().await.map_err(Into::into)?;
+            let events: Upstream<A> = Box::pin(events.map(|event| event.map_err(Into::into)));
+            Ok(events)
+        };
+        let opener: Opener<A> = Box::new(move || Box::pin(opening()));
+        let policy = self.shared.operations.of(&request.operation);
+        let asked = self.shared.ask(request, control, policy).await?;
+        Box::pin(asked.open(replay, opener)).await
+    }
+}
+
+type Opener<A> = Box<dyn FnOnce() -> Opening<A> + Send>;
+type Opening<A> = Pin<Box<dyn Future<Output = Result<Upstream<A>, BoxError>> + Send>>;
+
+/// The events of an answer.
+pub struct AnswerStream<A: Answer> {
+    source: Source,
+    meta: Option<AnswerMeta>,
+    events: Events<A>,
+}
+
+enum Events<A: Answer> {
+    Live(Box<Tee<A>>),
+    Replay(Replaying<A::Event>),
+}
+
+impl<A: Answer> AnswerStream<A> {
+    /// Who answers.
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// What is known of an answer that was there already; `None` while it is being generated.
+    pub fn meta(&self) -> Option<&AnswerMeta> {
+        self.meta.as_ref()
+    }
+}
+
+impl<A: Answer> std::fmt::Debug for AnswerStream<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AnswerStream").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl<A: Answer> Stream for AnswerStream<A> {
+    type Item = Result<Arc<A::Event>, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.events {
+            Events::Live(tee) => tee.poll(context),
+            Events::Replay(replay) => replay.poll(context).map(|event| event.map(Ok)),
+        }
+    }
+}
+
+/// An opener that runs once.
+type Slot<A> = Arc<Mutex<Option<Opener<A>>>>;
+
+/// What the task of a shared stream tells its caller.
+enum Told<A: Answer> {
+    /// The caller's own stream is open. What was recorded goes to the sender.
+    Open(Upstream<A>, oneshot::Sender<Ended<A::Event>>),
+    /// The answer of another generation.
+    Entry(Arc<Entry<A>>),
+    Failed(Error),
+}
+
+impl Asked<'_> {
+    async fn open<A: Answer>(self, replay: Replay, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
+        let plan = match self.look().await? {
+            (Looked::Hit(entry, receipt), _) => {
+                self.shared.count(&entry, Source::Cache, receipt.tier, self.took());
+                let meta = AnswerMeta::of(&entry, Source::Cache, receipt.tier, receipt.age);
+                return Ok(self.replayed(&entry, Source::Cache, meta, replay));
+            }
+            (Looked::Go(plan), _) => plan,
+        };
+        match plan {
+            Plan::Look | Plan::Serve | Plan::NotCached => {
+                self.shared.counters.missed(&self.keyed.operation, self.keyed.text_tier);
+                Err(NotCached.into_error())
+            }
+            Plan::Alone => self.open_alone(opener).await,
+            Plan::Share => self.open_shared(replay, opener, false).await,
+            Plan::Renew { own } => {
+                self.renew().await?;
+                self.open_shared(replay, opener, own).await
+            }
+        }
+    }
+
+    fn replayed<A: Answer>(
+        &self,
+        entry: &Entry<A>,
+        source: Source,
+        meta: AnswerMeta,
+        replay: Replay,
+    ) -> AnswerStream<A> {
+        let replaying = Replaying::of(entry, replay, Arc::clone(&self.shared.timer));
+        AnswerStream { source, meta: Some(meta), events: Events::Replay(replaying) }
+    }
+
+    /// A stream of which nothing is kept.
+    async fn open_alone<A: Answer>(self, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
+        let upstream = opener().await.map_err(failed)?;
+        let (sender, ended) = oneshot::channel();
+        // What it cost is known at its end.
+        let (shared, keyed, sample) = (Arc::clone(self.shared), Arc::clone(&self.keyed), self.sample);
+        let began = self.began;
+        spawn(async move {
+            if let Ok(Ended::Done(events)) = ended.await {
+                let took = shared.timer.now().since(began);
+                let policy = shared.operations.of(&keyed.operation);
+                if let Some((entry, _)) = recorded::<A>(&shared, &keyed, sample, policy, events, took) {
+                    shared.count(&entry, Source::Generated, None, took);
+                }
+            }
+        })?;
+        let tee = Tee::new(upstream, sender, Arc::clone(&self.shared.timer));
+        Ok(AnswerStream { source: Source::Generated, meta: None, events: Events::Live(Box::new(tee)) })
+    }
+
+    async fn open_shared<A: Answer>(
+        self,
+        replay: Replay,
+        opener: Opener<A>,
+        own: bool,
+    ) -> Result<AnswerStream<A>, Error> {
+        let slot: Slot<A> = Arc::new(Mutex::new(Some(opener)));
+        let (tell, told) = oneshot::channel();
+        let tell = Arc::new(Mutex::new(Some(tell)));
+        self.spawn_load(&slot, tell)?;
+        let answer = told.await.unwrap_or_else(|_| Told::Failed(abandoned()));
+        match answer {
+            Told::Open(upstream, sender) => {
+                let tee = Tee::new(upstream, sender, Arc::clone(&self.shared.timer));
+                let events = Events::Live(Box::new(tee));
+                Ok(AnswerStream { source: Source::Generated, meta: None, events })
+            }
+            Told::Failed(error) => Err(error),
+            Told::Entry(entry) => {
+                let is_ours = entry.is_of(&self.keyed, self.sample);
+                if !is_ours {
+                    self.shared.counters.verified_away(&self.keyed.operation);
+                }
+                if own || !is_ours || entry.is_abandoned() {
+                    let opener = slot.lock().take().ok_or_else(abandoned)?;
+                    return self.open_alone(opener).await;
+                }
+                self.shared.count(&entry, Source::Joined, None, self.took());
+                let meta = AnswerMeta::of(&entry, Source::Joined, None, None);
+                Ok(self.replayed(&entry, Source::Joined, meta, replay))
+            }
+        }
+    }
+
+    /// Starts the task that joins the request's generation or leads it.
+    fn spawn_load<A: Answer>(
+        &self,
+        slot: &Slot<A>,
+        tell: Arc<Mutex<Option<oneshot::Sender<Told<A>>>>>,
+    ) -> Result<(), Error> {
+        /// As for whole answers.
+        const TRIES: usize = 8;
+        let (shared, keyed, sample) = (Arc::clone(self.shared), Arc::clone(&self.keyed), self.sample);
+        let (name, slot) = (self.name.clone(), Arc::clone(slot));
+        // A stream that a reader waits for is better than a stale answer.
+        let options = self.shared.options(&self.keyed, self.policy).stale(StaleMode::OnError);
+        let began = self.began;
+        spawn(async move {
+            let (mut last, waiting) = (None, tell);
+            for _ in 0..TRIES {
+                let (own, keyed) = (Arc::clone(&shared), Arc::clone(&keyed));
+                let (slot, tell) = (Arc::clone(&slot), Arc::clone(&waiting));
+                let loader = move |scope: LoadScope| async move {
+                    let opener = slot.lock().take().ok_or("the stream was wanted twice")?;
+                    let upstream = opener().await?;
+                    let (sender, ended) = oneshot::channel();
+                    let Some(tell) = tell.lock().take() else { return Err("nobody listens".into()) };
+                    // A caller who has left drops both ends.
+                    drop(tell.send(Told::Open(upstream, sender)));
+                    let ended = ended.await.unwrap_or(Ended::Left);
+                    let took = own.timer.now().since(began);
+                    let entry = finish::<A>(&own, &keyed, sample, ended, took)?;
+                    if entry.refused.is_some() {
+                        scope.do_not_store();
+                    }
+                    Ok::<_, BoxError>(entry)
+                };
+                match shared.cache.get_or_load::<Entry<A>, _>(&name, options.clone(), loader).await {
+                    Ok(entry) if entry.is_abandoned() => last = Some(Told::Entry(entry)),
+                    Ok(entry) => {
+                        last = Some(Told::Entry(entry));
+                        break;
+                    }
+                    Err(error) => {
+                        last = Some(Told::Failed(error));
+                        break;
+                    }
+                }
+                // What was told is all that the caller wants to know.
+                if waiting.lock().is_none() {
+                    break;
+                }
+            }
+            if let (Some(tell), Some(last)) = (waiting.lock().take(), last) {
+                drop(tell.send(last));
+            }
+        })
+    }
+}
+
+/// The entry of a stream that ended.
+///
+/// # Errors
+/// The stream's, which those who wait for it get as well.
+fn finish<A: Answer>(
+    shared: &Arc<Shared>,
+    keyed: &Keyed,
+    sample: u32,
+    ended: Ended<A::Event>,
+    took: Duration,
+) -> Result<Entry<A>, BoxError> {
+    let policy = shared.operations.of(&keyed.operation);
+    let refuse = |reason| {
+        shared.counters.refused(&keyed.operation, reason);
+        let mut entry =
+            Entry::new(keyed, sample, Body::Abandoned, &Outcome::default(), took, shared.timer.unix_millis());
+        entry.head.refused = Some(reason);
+        entry
+    };
+    match ended {
+        Ended::Left => Ok(refuse(Refused::Cancelled)),
+        Ended::Failed(error) => {
+            shared.counters.refused(&keyed.operation, Refused::Error);
+            Err(error.to_string().into())
+        }
+        Ended::Done(events) => match recorded::<A>(shared, keyed, sample, policy, events, took) {
+            Some((entry, reason)) => {
+                shared.count(&entry, Source::Generated, None, took);
+                if let Some(reason) = reason {
+                    shared.counters.refused(&keyed.operation, reason);
+                }
+                Ok(entry)
+            }
+            None => Ok(refuse(Refused::Truncated)),
+        },
+    }
+}
+
+/// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer.
+fn recorded<A: Answer>(
+    shared: &Shared,
+    keyed: &Keyed,
+    sample: u32,
+    policy: &OperationPolicy,
+    events: Vec<Timed<A::Event>>,
+    took: Duration,
+) -> Option<(Entry<A>, Option<Refused>)> {
+    let seen: Vec<&A::Event> = events.iter().map(|timed| &*timed.event).collect();
+    let generated = Generated::of(A::from_events(&seen)?);
+    let reason = shared.gate.judge(&generated, policy);
+    let now = shared.timer.unix_millis();
+    let mut entry = Entry::new(keyed, sample, Body::Events(events), &generated.outcome, took, now);
+    entry.head.refused = reason;
+    Some((entry, reason))
+}
+
+fn abandoned() -> Error {
+    Error::new(ErrorKind::Load, "the generation of this stream was abandoned")
+}
+
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    match tokio::runtime::Handle::try_current() {
+        Ok(runtime) => {
+            runtime.spawn(task);
+            Ok(())
+        }
+        Err(_) => Err(Error::new(
+            ErrorKind::Configuration,
+            "a stream needs a tokio runtime, and none is running here",
+        )),
+    }
+}

@@ -1,0 +1,84 @@
+//! A stream that is handed on and recorded.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use cache_core::{BoxError, Error, Moment, Timer};
+use futures_util::Stream;
+use tokio::sync::oneshot;
+
+use crate::answer::Answer;
+use crate::entry::Timed;
+use crate::generate::failed;
+
+/// The model's own stream.
+pub(super) type Upstream<A> = Pin<Box<dyn Stream<Item = Result<<A as Answer>::Event, BoxError>> + Send>>;
+
+/// How a recorded stream ended.
+pub(super) enum Ended<E> {
+    /// By its own end.
+    Done(Vec<Timed<E>>),
+    /// With an error.
+    Failed(Error),
+    /// Its reader left.
+    Left,
+}
+
+/// Polls the model's stream when it is polled itself, so that the reader's pace is the model's.
+pub(super) struct Tee<A: Answer> {
+    upstream: Option<Upstream<A>>,
+    recorded: Vec<Timed<A::Event>>,
+    /// Where to tell the end. Dropped with the reader, which tells that he left.
+    ended: Option<oneshot::Sender<Ended<A::Event>>>,
+    timer: Arc<dyn Timer>,
+    first_at: Option<Moment>,
+}
+
+impl<A: Answer> Tee<A> {
+    pub(super) fn new(
+        upstream: Upstream<A>,
+        ended: oneshot::Sender<Ended<A::Event>>,
+        timer: Arc<dyn Timer>,
+    ) -> Self {
+        Self { upstream: Some(upstream), recorded: Vec::new(), ended: Some(ended), timer, first_at: None }
+    }
+
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arc<A::Event>, Error>>> {
+        let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+        let next = match upstream.as_mut().poll_next(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(next) => next,
+        };
+        Poll::Ready(match next {
+            Some(Ok(event)) => Some(Ok(self.record(event))),
+            Some(Err(source)) => {
+                let error = failed(source);
+                self.end(Ended::Failed(error.clone()));
+                Some(Err(error))
+            }
+            None => {
+                let recorded = std::mem::take(&mut self.recorded);
+                self.end(Ended::Done(recorded));
+                None
+            }
+        })
+    }
+
+    fn record(&mut self, event: A::Event) -> Arc<A::Event> {
+        let now = self.timer.now();
+        let first_at = *self.first_at.get_or_insert(now);
+        let after_ms = u32::try_from(now.since(first_at).as_millis()).unwrap_or(u32::MAX);
+        let event = Arc::new(event);
+        self.recorded.push(Timed { after_ms, event: Arc::clone(&event) });
+        event
+    }
+
+    fn end(&mut self, how: Ended<A::Event>) {
+        self.upstream = None;
+        if let Some(ended) = self.ended.take() {
+            // Whoever waited may have given up.
+            drop(ended.send(how));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Answers as a file: to warm a cache up, and to record once and replay without a network.
+
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
+use cache_core::{Error, ErrorKind, SetOptions};
+use serde::{Deserialize, Serialize};
+
+use crate::cache::AiCache;
+use crate::inventory::AnyEntry;
+
+/// The version of the form.
+const VERSION: u32 = 1;
+/// The longest line that is read, in bytes.
+const LONGEST_LINE: u64 = 128 << 20;
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+}
+
+/// A line for an answer.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    /// The BLAKE3 digest of the record's text, 64 digits.
+    check: String,
+    record: Box<serde_json::value::RawValue>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    name: String,
+    /// How much longer it was fresh when it was written.
+    fresh_ms: u64,
+    entry: AnyEntry,
+}
+
+/// The last line.
+#[derive(Serialize, Deserialize)]
+struct End {
+    end: u64,
+    /// The digest of all checks, one after the other.
+    check: String,
+}
+
+/// What was written or read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transferred {
+    /// Answers.
+    pub answers: u64,
+}
+
+impl AiCache {
+    /// Writes every stored answer as JSON Lines: a header, a line for each with its checksum, an end.
+    ///
+    /// What stands readable in names is written too.
+    ///
+    /// # Errors
+    /// The store's, and [`ErrorKind::Unavailable`] with the writer's as the source.
+    pub async fn export(&self, mut out: impl Write + Send) -> Result<Transferred, Error> {
+        let mut records = Vec::new();
+        self.each_stored(|name, entry| records.push((name.to_owned(), entry.clone()))).await?;
+        let mut done = Transferred::default();
+        let mut all = blake3::Hasher::new();
+        line(&mut out, &Header { format: "cache-ai".into(), version: VERSION })?;
+        for (name, entry) in records {
+            // It may be gone by now.
+            let Some(left) = self.shared.cache.ttl(&name).await? else { continue };
+            let fresh_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            let record =
+                serde_json::value::to_raw_value(&Record { name, fresh_ms, entry }).map_err(not_json)?;
+            let check = check_of(record.get());
+            all.update(check.as_bytes());
+            line(&mut out, &Line { check, record })?;
+            done.answers += 1;
+        }
+        line(&mut out, &End { end: done.answers, check: all.finalize().to_hex().to_string() })?;
+        out.flush().map_err(cannot_write)?;
+        Ok(done)
+    }
+
+    /// Stores what [`export`](Self::export) wrote. Answers are fresh for as long as they were to be, or for `fresh_for`.
+    ///
+    /// Everything is read and checked before anything is stored. Whoever can change the file and its checksums can
+    /// change answers: take in only what you trust.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Validation`] for what is damaged, cut, or of another version, with the number of the line; else as
+    /// [`cache_tiered::Cache::set`].
+    pub async fn import(
+        &self,
+        input: impl BufRead + Send,
+        fresh_for: Option<Duration>,
+    ) -> Result<Transferred, Error> {
+        let records = read(input)?;
+        let mut done = Transferred::default();
+        for Record { name, fresh_ms, entry } in records {
+            let ttl = fresh_for.unwrap_or(Duration::from_millis(fresh_ms.max(1)));
+            let mut options = SetOptions::ttl(ttl);
+            options.tags.clone_from(&entry.tags);
+            self.shared.cache.set(&name, &entry, options).await?;
+            done.answers += 1;
+        }
+        Ok(done)
+    }
+}
+
+fn read(mut input: impl BufRead) -> Result<Vec<Record>, Error> {
+    let mut records = Vec::new();
+    let mut all = blake3::Hasher::new();
+    let mut number = 0;
+    let mut next = || -> Result<(usize, String), Error> {
+        let mut text = String::new();
+        number += 1;
+        let read = std::io::Read::take(&mut input, LONGEST_LINE)
+            .read_line(&mut text)
+            .map_err(|error| damaged(number, &error.kind().to_string()))?;
+        if read == 0 {
+            return Err(damaged(number, "the end is missing"));
+        }
+        Ok((number, text))
+    };
+    let (number, header) = next()?;
+    match serde_json::from_str::<Header>(&header) {
+        Ok(header) if header.format == "cache-ai" && header.version == VERSION => {}
+        Ok(header) if header.format == "cache-ai" => {
+            let problem = format!("version {} was written, {VERSION} can be read", header.version);
+            return Err(damaged(number, &problem));
+        }
+        _ => return Err(damaged(number, "there is no header")),
+    }
+    loop {
+        let (number, text) = next()?;
+        if let Ok(end) = serde_json::from_str::<End>(&text) {
+            if end.end != records.len() as u64 || end.check != all.finalize().to_hex().as_str() {
+                return Err(damaged(number, "lines are missing or were changed"));
+            }
+            return Ok(records);
+        }
+        let line: Line = serde_json::from_str(&text).map_err(|_| damaged(number, "it is no record"))?;
+        if check_of(line.record.get()) != line.check {
+            return Err(damaged(number, "its checksum is not right"));
+        }
+        all.update(line.check.as_bytes());
+        let record: Record =
+            serde_json::from_str(line.record.get()).map_err(|_| damaged(number, "it is no record"))?;
+        if !record.name.starts_with("ai:") {
+            return Err(damaged(number, "it is not the name of an answer"));
+        }
+        records.push(record);
+    }
+}
+
+fn check_of(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+fn line(out: &mut impl Write, line: &impl Serialize) -> Result<(), Error> {
+    let mut text = serde_json::to_string(line).map_err(not_json)?;
+    text.push('\n');
+    out.write_all(text.as_bytes()).map_err(cannot_write)
+}
+
+fn cannot_write(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("the export cannot be written: {error}")).because(error)
+}
+
+fn not_json(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Codec, format!("an answer cannot be written as JSON: {error}")).because(error)
+}
+
+fn damaged(line: usize, problem: &str) -> Error {
+    Error::new(ErrorKind::Validation, format!("line {line} of the import: {problem}"))
+}

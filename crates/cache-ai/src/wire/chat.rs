@@ -1,0 +1,285 @@
+//! Chat completions, and the older completions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::pieces::pieces;
+use crate::answer::{Answer, Finish, Outcome, Usage};
+
+/// The body of a chat completion, as JSON. Its events are the chunks of the streamed form.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Chat(pub Value);
+
+/// The texts of a message that come piece by piece.
+const TEXTS: [&str; 4] = ["reasoning_content", "reasoning", "content", "refusal"];
+
+impl Chat {
+    /// The text of the first choice.
+    pub fn text(&self) -> &str {
+        let choice = &self.0["choices"][0];
+        choice["message"]["content"].as_str().or(choice["text"].as_str()).unwrap_or_default()
+    }
+}
+
+impl Answer for Chat {
+    type Event = Value;
+
+    fn outcome(&self) -> Outcome {
+        let choices = self.0["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let message = |choice: &Value, field: &str| has(&choice["message"][field]);
+        let finishes = choices.iter().map(|choice| Finish::of_word(word(&choice["finish_reason"])));
+        Outcome {
+            finish: if has(&self.0["error"]) { Finish::Error } else { worst(finishes) },
+            usage: usage(&self.0["usage"], "prompt_tokens", "completion_tokens"),
+            is_refusal: choices.iter().any(|choice| message(choice, "refusal")),
+            // A choice without anything in it is enough: somebody would be served nothing.
+            is_empty: choices.is_empty()
+                || choices.iter().any(|choice| {
+                    !["content", "tool_calls", "function_call", "refusal", "audio"]
+                        .iter()
+                        .any(|field| message(choice, field))
+                        && !has(&choice["text"])
+                }),
+        }
+    }
+
+    fn from_events(events: &[&Value]) -> Option<Self> {
+        let mut whole = Map::new();
+        let mut choices: BTreeMap<u64, Choice> = BTreeMap::new();
+        for chunk in events {
+            let chunk = chunk.as_object()?;
+            if chunk.get("error").is_some_and(has) {
+                return None;
+            }
+            for (name, value) in chunk.iter().filter(|(name, value)| *name != "choices" && !value.is_null()) {
+                whole.insert(name.clone(), value.clone());
+            }
+            for choice in chunk.get("choices").and_then(Value::as_array).into_iter().flatten() {
+                choices.entry(choice["index"].as_u64().unwrap_or(0)).or_default().take(choice);
+            }
+        }
+        if choices.is_empty() || choices.values().any(|choice| !choice.is_whole()) {
+            return None;
+        }
+        let is_chat = whole.get("object").and_then(Value::as_str) != Some("text_completion");
+        if is_chat {
+            whole.insert("object".into(), json!("chat.completion"));
+        }
+        let choices = choices.into_iter().map(|(index, choice)| choice.into_value(index, is_chat)).collect();
+        whole.insert("choices".into(), Value::Array(choices));
+        Some(Self(Value::Object(whole)))
+    }
+
+    fn to_events(&self, characters: Option<usize>) -> Vec<Value> {
+        let mut frame = self.0.as_object().cloned().unwrap_or_default();
+        let usage = frame.remove("usage");
+        let choices = frame.remove("choices");
+        let is_chat = frame.get("object").and_then(Value::as_str) != Some("text_completion");
+        if is_chat {
+            frame.insert("object".into(), json!("chat.completion.chunk"));
+        }
+        let chunk = |choices: Value| {
+            let mut chunk = frame.clone();
+            chunk.insert("choices".into(), choices);
+            Value::Object(chunk)
+        };
+        let mut events = Vec::new();
+        for choice in choices.as_ref().and_then(Value::as_array).into_iter().flatten() {
+            let index = &choice["index"];
+            for delta in deltas(choice, characters) {
+                events.push(chunk(if is_chat {
+                    json!([{"index": index, "delta": delta, "finish_reason": null}])
+                } else {
+                    json!([{"index": index, "text": delta["text"], "finish_reason": null}])
+                }));
+            }
+            let mut end = Map::new();
+            end.insert("index".into(), index.clone());
+            end.insert(
+                if is_chat { "delta" } else { "text" }.into(),
+                if is_chat { json!({}) } else { json!("") },
+            );
+            end.insert("finish_reason".into(), choice["finish_reason"].clone());
+            end.extend(choice.get("logprobs").map(|logprobs| ("logprobs".to_owned(), logprobs.clone())));
+            events.push(chunk(json!([end])));
+        }
+        if let Some(usage) = usage {
+            let mut last = chunk(json!([]));
+            last["usage"] = usage;
+            events.push(last);
+        }
+        events
+    }
+}
+
+/// What came of one choice so far.
+#[derive(Default)]
+struct Choice {
+    message: Map<String, Value>,
+    tools: BTreeMap<u64, Map<String, Value>>,
+    text: Option<String>,
+    logprobs: Option<Value>,
+    finish: Option<Value>,
+}
+
+impl Choice {
+    fn take(&mut self, choice: &Value) {
+        if let Some(text) = choice["text"].as_str() {
+            self.text.get_or_insert_default().push_str(text);
+        }
+        if has(&choice["finish_reason"]) {
+            self.finish = Some(choice["finish_reason"].clone());
+        }
+        if let Some(logprobs) = choice.get("logprobs").filter(|value| !value.is_null()) {
+            merge(self.logprobs.get_or_insert_default(), logprobs);
+        }
+        for (name, value) in choice["delta"].as_object().into_iter().flatten() {
+            if name == "tool_calls" {
+                for call in value.as_array().into_iter().flatten() {
+                    let at = call["index"].as_u64().unwrap_or(self.tools.len() as u64);
+                    take_tool(self.tools.entry(at).or_default(), call);
+                }
+            } else if !value.is_null() {
+                let slot = self.message.entry(name.clone()).or_insert(Value::Null);
+                if TEXTS.contains(&name.as_str()) { append(slot, value) } else { merge(slot, value) }
+            }
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    fn into_value(self, index: u64, is_chat: bool) -> Value {
+        let mut choice = Map::new();
+        choice.insert("index".into(), json!(index));
+        if is_chat {
+            let mut message = self.message;
+            message.entry("role").or_insert(json!("assistant"));
+            message.entry("content").or_insert(Value::Null);
+            if !self.tools.is_empty() {
+                let calls = self.tools.into_values().map(Value::Object).collect();
+                message.insert("tool_calls".into(), Value::Array(calls));
+            }
+            choice.insert("message".into(), Value::Object(message));
+        } else {
+            choice.insert("text".into(), json!(self.text.unwrap_or_default()));
+        }
+        choice.insert("finish_reason".into(), self.finish.unwrap_or_default());
+        choice.extend(self.logprobs.map(|logprobs| ("logprobs".to_owned(), logprobs)));
+        Value::Object(choice)
+    }
+}
+
+/// A piece of a tool call: its id and name come once, its arguments piece by piece.
+fn take_tool(tool: &mut Map<String, Value>, call: &Value) {
+    for (name, value) in call.as_object().into_iter().flatten() {
+        if name == "index" || value.is_null() {
+            continue;
+        }
+        let slot = tool.entry(name.clone()).or_insert(Value::Null);
+        match (name.as_str(), value) {
+            ("function" | "custom", Value::Object(parts)) => {
+                for (part, value) in parts.iter().filter(|(_, value)| !value.is_null()) {
+                    if !slot.is_object() {
+                        *slot = json!({});
+                    }
+                    let inner = &mut slot[part.as_str()];
+                    if part == "arguments" || part == "input" {
+                        append(inner, value);
+                    } else {
+                        *inner = value.clone();
+                    }
+                }
+            }
+            _ => *slot = value.clone(),
+        }
+    }
+}
+
+fn append(slot: &mut Value, piece: &Value) {
+    match (slot, piece) {
+        (Value::String(text), Value::String(piece)) => text.push_str(piece),
+        (slot, piece) => *slot = piece.clone(),
+    }
+}
+
+/// Lists grow, objects are merged, of anything else the last is right.
+fn merge(slot: &mut Value, piece: &Value) {
+    match (slot, piece) {
+        (Value::Array(items), Value::Array(more)) => items.extend(more.iter().cloned()),
+        (Value::Object(fields), Value::Object(more)) => {
+            for (name, value) in more {
+                merge(fields.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (slot, piece) => *slot = piece.clone(),
+    }
+}
+
+/// The deltas that bring a choice, without its end.
+fn deltas(choice: &Value, characters: Option<usize>) -> Vec<Value> {
+    let mut deltas = Vec::new();
+    if let Some(text) = choice["text"].as_str() {
+        deltas.extend(pieces(text, characters).into_iter().map(|piece| json!({"text": piece})));
+        return deltas;
+    }
+    let Some(message) = choice["message"].as_object() else { return deltas };
+    let mut first = message.clone();
+    TEXTS.iter().for_each(|name| drop(first.remove(*name)));
+    first.remove("tool_calls");
+    deltas.push(Value::Object(first));
+    for name in TEXTS {
+        let text = message.get(name).and_then(Value::as_str).unwrap_or_default();
+        deltas.extend(pieces(text, characters).into_iter().map(|piece| json!({name: piece})));
+    }
+    for (at, call) in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let mut head = call.clone();
+        head["index"] = json!(at);
+        let kind = if has(&call["custom"]) { ("custom", "input") } else { ("function", "arguments") };
+        let arguments = call[kind.0][kind.1].as_str().unwrap_or_default().to_owned();
+        if has(&call[kind.0]) {
+            head[kind.0][kind.1] = json!("");
+        }
+        deltas.push(json!({"tool_calls": [head]}));
+        for piece in pieces(&arguments, characters) {
+            deltas.push(json!({"tool_calls": [{"index": at, kind.0: {kind.1: piece}}]}));
+        }
+    }
+    deltas
+}
+
+pub(super) fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// Whether there is something: not null, no empty text, list or object.
+pub(super) fn has(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => !fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+pub(super) fn usage(usage: &Value, input: &str, output: &str) -> Usage {
+    Usage::new(usage[input].as_u64().unwrap_or(0), usage[output].as_u64().unwrap_or(0))
+}
+
+/// Of several ends the one that counts against the answer.
+fn worst(finishes: impl Iterator<Item = Finish>) -> Finish {
+    let rank = |finish: &Finish| match finish {
+        Finish::Unknown => 0,
+        Finish::Stop => 1,
+        Finish::ToolCalls => 2,
+        Finish::Length => 3,
+        Finish::ContentFilter => 4,
+        Finish::Error => 5,
+    };
+    finishes.max_by_key(rank).unwrap_or_default()
+}

@@ -1,0 +1,104 @@
+//! Answers as a file.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod common;
+
+use std::time::Duration;
+
+use cache_ai::{AiCache, AiSettings, Control, EmbedSpec, Loaded, NotCached, Source, Tenant, Which};
+use cache_testkit::{FakeClock, ReferenceServer};
+use common::{Model, ask, private, process, shared};
+use serde_json::{Value, json};
+
+async fn filled(cache: &AiCache) {
+    let model = Model::default();
+    cache.get_or_generate(&ask("a question"), Control::new(), model.says("an answer")).await.unwrap();
+    let _ = shared(cache).cache_response("a text", "summarize", &(), &json!({"summary": 1.5})).await.unwrap();
+    let spec = EmbedSpec::new(Tenant::shared(), "e-1");
+    let embedder = |_| async { Loaded::Ok(vec![vec![0.1f32, -2.5e-8]]) };
+    cache.embed_many(&spec, &["a"], embedder).await.unwrap();
+}
+
+async fn exported(cache: &AiCache) -> String {
+    let mut out = Vec::new();
+    assert_eq!(cache.export(&mut out).await.unwrap().answers, 3);
+    String::from_utf8(out).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_replayed_without_a_network() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    for cache in [private(&clock, AiSettings::new()), process(&clock, &server, AiSettings::new())] {
+        filled(&cache).await;
+        let text = exported(&cache).await;
+        let replay = private(&FakeClock::new(), AiSettings::new().only_if_cached(true));
+        assert_eq!(replay.import(text.as_bytes(), Some(Duration::from_secs(60))).await.unwrap().answers, 3);
+        let model = Model::default();
+        let answer =
+            replay.get_or_generate(&ask("a question"), Control::new(), model.says("?")).await.unwrap();
+        assert_eq!((&***answer, answer.meta().source), ("an answer", Source::Cache));
+        let summary = shared(&replay).get_cached_response::<Value>("a text", "summarize", &()).await.unwrap();
+        assert_eq!(**summary.unwrap(), json!({"summary": 1.5}));
+        let spec = EmbedSpec::new(Tenant::shared(), "e-1");
+        let fails = |_| async { Err::<Vec<Vec<f32>>, _>(std::io::Error::other("asked")) };
+        let vectors = replay.embed_many(&spec, &["a"], fails).await.unwrap();
+        assert_eq!(vectors[0].0, [0.1f32, -2.5e-8]);
+        let error = replay.get_or_generate(&ask("new"), Control::new(), model.says("?")).await.unwrap_err();
+        assert!(error.downcast_ref::<NotCached>().is_some() && model.calls() == 0);
+        // What was imported can be invalidated as before.
+        assert_eq!(replay.count(&Which::Operation("qa".into())).await.unwrap(), 1);
+        replay.invalidate(&Which::Tenant(common::acme())).await.unwrap();
+        assert_eq!(replay.count(&Which::Operation("qa".into())).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_damaged_is_refused_and_nothing_of_it_is_stored() {
+    let cache = private(&FakeClock::new(), AiSettings::new());
+    filled(&cache).await;
+    let text = exported(&cache).await;
+    let lines: Vec<&str> = text.lines().collect();
+    let joined = |lines: &[&str]| lines.join("\n") + "\n";
+    let mut swapped = lines.clone();
+    swapped.swap(1, 2);
+    let damaged = [
+        String::new(),
+        text.replacen("\"version\":1", "\"version\":2", 1),
+        text.replacen("an answer", "AN ANSWER", 1),
+        joined(&lines[..lines.len() - 1]),
+        joined(&[&lines[..2], &lines[3..]].concat()),
+        joined(&swapped),
+        joined(&lines[1..]),
+        text.replacen("{\"check\"", "{\"chek\"", 1),
+    ];
+    for damaged in damaged {
+        let other = private(&FakeClock::new(), AiSettings::new());
+        let error = other.import(damaged.as_bytes(), None).await.unwrap_err();
+        assert!(error.is_validation() && error.message().starts_with("line "), "{error}");
+        assert_eq!(other.cache().stats().memory_usage.entries, 0);
+    }
+}
+
+#[tokio::test]
+async fn without_request_text_nothing_of_a_question_is_in_the_store_or_in_an_export() {
+    const CANARY: &str = "canary-7f3a";
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let cache = process(&clock, &server, AiSettings::new().store_no_request_text());
+    let question = format!("is {CANARY} here?");
+    let _ =
+        shared(&cache).cache_response(&question, "qa", &json!({"hint": CANARY}), &json!("no")).await.unwrap();
+    let model = Model::default();
+    let request = ask(&question).system(CANARY).option("hint", CANARY);
+    cache.get_or_generate(&request, Control::new(), model.says("no")).await.unwrap();
+    let mut out = Vec::new();
+    cache.export(&mut out).await.unwrap();
+    let shown = [String::from_utf8(out).unwrap(), format!("{server:?} {cache:?} {request:?}")];
+    assert!(shown.iter().all(|text| !text.contains(CANARY)), "{shown:?}");
+    let own = process(&clock, &server, AiSettings::new());
+    let mut out = Vec::new();
+    let _ = shared(&own).cache_response(&question, "qa", &(), &json!("no")).await.unwrap();
+    own.export(&mut out).await.unwrap();
+    assert!(String::from_utf8(out).unwrap().contains(CANARY), "the test can see it where it is");
+}
