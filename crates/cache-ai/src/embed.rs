@@ -251,8 +251,7 @@ async fn embed_items(
     let share = share_of(embedded.usage, items.len());
     let entry = |(item, vector): (&Item, Vec<f32>)| {
         let Generated { answer, .. } = Generated::new(Plain(vector));
-        let mut outcome = Outcome::default();
-        outcome.usage = share;
+        let outcome = Outcome { usage: share, ..Outcome::default() };
         Entry::new(&item.keyed, 0, Body::Whole(Arc::new(answer)), &outcome, took, now)
     };
     Ok(items.iter().zip(embedded.vectors).map(entry).collect())

@@ -22,6 +22,9 @@ use crate::question::Question;
 use crate::request::AiRequest;
 use crate::samples::name_of;
 
+/// An answer on its way.
+type Loading<A> = Pin<Box<dyn Future<Output = Result<Entry<A>, BoxError>> + Send>>;
+
 impl AiCache {
     /// The answer to a request: from the cache, from the generation of another caller who asks the same at the same time,
     /// or from `generator`, which then runs as a task of its own. What the gate lets through is kept.
@@ -343,8 +346,7 @@ impl Asked<'_> {
     fn loader<A: Answer>(
         &self,
         slot: &Arc<Slot<A>>,
-    ) -> impl FnOnce(LoadScope) -> Pin<Box<dyn Future<Output = Result<Entry<A>, BoxError>> + Send>> + Send + 'static
-    {
+    ) -> impl FnOnce(LoadScope) -> Loading<A> + Send + 'static {
         let (shared, keyed, sample) = (Arc::clone(self.shared), Arc::clone(&self.keyed), self.sample);
         let slot = Arc::clone(slot);
         move |scope| {

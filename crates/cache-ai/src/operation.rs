@@ -49,7 +49,9 @@ pub struct OperationPolicy {
 
 /// Looks at an answer before it is kept.
 #[derive(Clone)]
-pub(crate) struct Validator(pub(crate) Arc<dyn Fn(&Value) -> Result<(), String> + Send + Sync>);
+pub(crate) struct Validator(pub(crate) Arc<Look>);
+
+type Look = dyn Fn(&Value) -> Result<(), String> + Send + Sync;
 
 impl OperationPolicy {
     /// All as the cache's settings have it.

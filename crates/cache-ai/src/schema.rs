@@ -64,10 +64,12 @@ pub enum OptionKind {
 
 impl OptionKind {
     fn takes(self, value: &[u8]) -> bool {
-        match (self, value.first()) {
-            (Self::Any, _) | (Self::Integer | Self::Number, Some(b'i')) => true,
-            (Self::Number, Some(b'd')) | (Self::Text, Some(b's')) | (Self::Flag, Some(b't' | b'f')) => true,
-            _ => false,
+        match self {
+            Self::Any => true,
+            Self::Integer => value.starts_with(b"i"),
+            Self::Number => matches!(value.first(), Some(b'i' | b'd')),
+            Self::Text => value.starts_with(b"s"),
+            Self::Flag => matches!(value.first(), Some(b't' | b'f')),
         }
     }
 
@@ -175,10 +177,10 @@ impl OptionSchema {
         }
         problems.validation()?;
         for rule in &self.options {
-            if let Some(default) = &rule.default {
-                if fields.iter().all(|(name, _)| *name != rule.name) {
-                    fields.push((&rule.name, default));
-                }
+            if let Some(default) = &rule.default
+                && fields.iter().all(|(name, _)| *name != rule.name)
+            {
+                fields.push((&rule.name, default));
             }
         }
         fields.sort_unstable();

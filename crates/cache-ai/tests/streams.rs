@@ -16,10 +16,12 @@ use futures_util::{Stream, StreamExt, stream};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+#[expect(clippy::needless_pass_by_value, reason = "what `json!` makes is a value")]
 fn chunk(choices: Value) -> Value {
     json!({"id": "c-1", "object": "chat.completion.chunk", "created": 7, "model": "m-1", "choices": choices})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `json!` makes is a value")]
 fn delta(delta: Value) -> Value {
     chunk(json!([{"index": 0, "delta": delta, "finish_reason": null}]))
 }

@@ -39,7 +39,7 @@ impl CacheFactory {
     }
 
     /// A cache for answers of language models and for embeddings: 1 hour, or the TTL of the operation (summarize 2 h,
-    /// sentiment 24 h, key_points 2 h, questions 1 h, qa 30 min, translate 24 h); 100 entries in tier 1, compressed above
+    /// sentiment 24 h, `key_points` 2 h, questions 1 h, qa 30 min, translate 24 h); 100 entries in tier 1, compressed above
     /// 1000 bytes; texts above 500 characters are hashed in keys. Redis as for [`for_web_app`](Self::for_web_app).
     /// A generation may take 2 minutes, and its error answers only those who wait for it.
     ///
