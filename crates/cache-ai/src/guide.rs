@@ -16,7 +16,9 @@ use crate::explain::Explanation;
 use crate::gate::Refused;
 use crate::key::Keyed;
 use crate::question::Question;
-use crate::samples::name_of;
+
+/// The guide's calls know one answer to a request: the first of several.
+const SAMPLE: u32 = 0;
 
 /// What became of an answer that was to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,13 +63,12 @@ impl TenantCache {
             return Ok(Kept::NotRepeatable);
         }
         let generated = Generated::new(Plain(response.clone()));
-        let sample = shared.turns.pick(policy.repeat, &keyed.digest, None);
-        let entry = shared.entry_of(&keyed, sample, policy, generated, Duration::ZERO);
+        let entry = shared.entry_of(&keyed, SAMPLE, policy, generated, Duration::ZERO);
         if let Some(reason) = entry.refused {
             return Ok(Kept::Refused(reason));
         }
         let options = shared.options(&keyed, policy).entry;
-        shared.cache.set(name_of(&keyed.name, sample), &entry, options).await?;
+        shared.cache.set(&keyed.name, &entry, options).await?;
         Ok(Kept::Stored)
     }
 
@@ -86,17 +87,15 @@ impl TenantCache {
         let policy = shared.operations.of(operation);
         let keyed = self.keyed(text, operation, options).await?;
         let next = |seen| plan(&Control::new(), policy.repeat, keyed.is_deterministic, seen);
-        let sample = shared.turns.pick(policy.repeat, &keyed.digest, None);
-        let name = name_of(&keyed.name, sample);
         let (entry, receipt) = if next(None) == Plan::Look {
-            let (entry, receipt) = shared.cache.get_with_receipt::<Entry<Plain<T>>>(&name).await?;
+            let (entry, receipt) = shared.cache.get_with_receipt::<Entry<Plain<T>>>(&keyed.name).await?;
             (entry, Some(receipt))
         } else {
             (None, None)
         };
         let seen = match &entry {
             None => Seen::Nothing,
-            Some(entry) if entry.is_of(&keyed, sample) => Seen::Answer(Duration::ZERO),
+            Some(entry) if entry.is_of(&keyed, SAMPLE) => Seen::Answer(Duration::ZERO),
             Some(_) => {
                 shared.counters.verified_away(operation);
                 Seen::Another

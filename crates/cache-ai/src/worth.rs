@@ -35,7 +35,9 @@ impl Worth {
         // A step towards the middle of what comes: half is above it, half below. Two steps at a time are one, which does
         // not matter.
         let step = (threshold / 16).max(1);
-        let next = if density > threshold {
+        let next = if threshold == 0 {
+            density
+        } else if density > threshold {
             threshold.saturating_add(step).min(density)
         } else {
             threshold.saturating_sub(step).max(density)

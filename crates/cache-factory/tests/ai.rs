@@ -110,3 +110,43 @@ async fn the_adapter_embeds_in_the_callers_order_whatever_the_servers_is() {
     assert_eq!(lengths(&["dddd", "bb", "a", "bb"]).await, [4.0, 2.0, 1.0, 2.0]);
     assert_eq!(model.asked(), 2);
 }
+
+#[cfg(feature = "seal")]
+#[tokio::test]
+async fn sealed_answers_cannot_be_read_in_the_store_and_plain_ones_are_not_taken() {
+    use std::sync::Arc;
+
+    use cache_factory::{Keyring, Namespace, Store};
+    use cache_testkit::{FakeClock, ReferenceServer};
+
+    const CANARY: &str = "canary-51c2";
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    server.beat_with(&clock);
+    let setup = || CacheFactory::new().for_ai_app().store(Arc::new(server.connect())).timer(clock.clone());
+    let sealing = |id: u32| setup().sealing(Keyring::new(id, &[7; 32]));
+    let stored = async || {
+        let (store, namespace) = (server.connect(), Namespace::new("app").unwrap());
+        let page = store.scan(&namespace, 0, 100).await.unwrap();
+        let key = namespace.key(namespace.strip(page.keys[0].as_bytes()).unwrap()).unwrap();
+        store.get(&key).await.unwrap().found.unwrap().bytes
+    };
+    let holds = |bytes: &[u8]| bytes.windows(CANARY.len()).any(|part| part == CANARY.as_bytes());
+
+    let sealed = sealing(1).await.unwrap().for_tenant(Tenant::shared());
+    let _ = sealed.cache_response("x", "qa", &(), &json!(CANARY)).await.unwrap();
+    assert!(!holds(&stored().await));
+    let other = sealing(1).await.unwrap().for_tenant(Tenant::shared());
+    assert_eq!(**other.get_cached_response::<Value>("x", "qa", &()).await.unwrap().unwrap(), json!(CANARY));
+    let stranger = sealing(2).await.unwrap().for_tenant(Tenant::shared());
+    assert!(stranger.get_cached_response::<Value>("x", "qa", &()).await.unwrap().is_none());
+
+    let plain = setup().await.unwrap().for_tenant(Tenant::shared());
+    let _ = plain.cache_response("x", "qa", &(), &json!(CANARY)).await.unwrap();
+    assert!(holds(&stored().await));
+    let late = sealing(1).await.unwrap().for_tenant(Tenant::shared());
+    assert!(late.get_cached_response::<Value>("x", "qa", &()).await.unwrap().is_none());
+
+    let useless = CacheFactory::new().for_web_app().memory_only().sealing(Keyring::new(1, &[7; 32])).await;
+    assert!(useless.unwrap_err().message().contains("sealing has no effect"));
+}

@@ -78,7 +78,8 @@ impl<'a> Fields<'a> {
         };
         if !fields.is_sorted_by(|a, b| order(a, b).is_lt()) {
             fields.sort_by(order);
-            if let Some([twice, _]) = fields.array_windows().find(|[a, b]| order(a, b).is_eq()) {
+            if let Some(twice) = fields.windows(2).find(|pair| order(&pair[0], &pair[1]).is_eq()) {
+                let twice = &twice[0];
                 let name = String::from_utf8_lossy(&out[twice.start + BEFORE_NAME..twice.value]);
                 return Err(Problem::Refused(format!("the field `{name}` is given twice")));
             }
