@@ -32,6 +32,13 @@ const ALL: &str = r#"
     window = 10
     open_for = 2.5
 
+    [ai]
+    text_hash_threshold = 100
+    store_no_request_text = true
+    admit_by_worth = true
+    only_if_cached = false
+    operation_ttls = { qa = 60, translate = 0.5 }
+
     [redis]
     url = "redis://127.0.0.1:6379/3"
     password_file = "/run/secrets/redis"
@@ -117,8 +124,8 @@ fn what_is_unknown_is_an_error_with_its_path_and_what_there_is() {
     assert!(unknown.contains("l1_cache_size") && unknown.ends_with(", redis"), "{unknown}");
     let unknown = message(CacheConfig::from_toml("redis.adress = 'x'"));
     assert!(unknown.starts_with("redis.adress is unknown, there are: url, password,"), "{unknown}");
-    let unknown = message(CacheConfig::from_json("{\"ai\": {\"a\": [1, {\"b\": null}]}}"));
-    assert!(unknown.starts_with("ai is unknown"), "{unknown}");
+    let unknown = message(CacheConfig::from_json("{\"llm\": {\"a\": [1, {\"b\": null}]}}"));
+    assert!(unknown.starts_with("llm is unknown"), "{unknown}");
 }
 
 #[test]
