@@ -14,8 +14,8 @@ mod setup;
 mod tiers;
 
 pub use cache_core::{
-    Cacheable, Clock, Event, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment, Observer,
-    ReadResult, Sleep, Store, Timer,
+    Cacheable, Clock, Event, FeedMode, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment,
+    Observer, ReadResult, Sleep, Store, Timer,
 };
 pub use cache_tiered::{
     BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Data, Error,

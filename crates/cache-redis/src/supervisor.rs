@@ -5,17 +5,27 @@ use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, LinkId, random_u64};
 use parking_lot::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::backoff;
+use crate::canary::Tested;
 use crate::conn::Conn;
 use crate::connect::{Connected, connect};
 use crate::fault::{Cause, Fault};
-use crate::link::{Shared, State};
-use crate::reply;
+use crate::feed::Feed;
+use crate::link::{Shared, State, Wiring};
+use crate::vitals;
 
 /// If this task is called so much too late, this machine stood still and the server's answers may be waiting.
 const STANDSTILL: Duration = Duration::from_millis(100);
+/// Whether changes are still told is tested by every so many heartbeats.
+const TEST_EVERY: u64 = 4;
+/// A machine that was suspended for longer may have missed something. Clocks that are read one after the other differ a
+/// little.
+const SUSPENDED: Duration = Duration::from_millis(100);
+/// How long to use a feed that is less than it could be before looking again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How long to stay with a replica before looking for the primary again, which the address may lead to by then.
 const STAY_WITH_REPLICA: Duration = Duration::from_secs(1);
 
@@ -69,7 +79,7 @@ async fn shut_out_the_given_up(shared: &Shared, conn: &Conn) -> Result<(), Fault
 
 /// Hands the connection out until it is of no use any more.
 async fn use_up(shared: &Shared, connected: Connected) -> Fault {
-    let Connected { conn, mut driver, sent_at } = connected;
+    let Connected { conn, mut driver, mut listens, sent_at } = connected;
     if let Some(feed) = &shared.wiring.feed {
         // Before anybody gets an answer over it.
         feed.retire_all(conn.link);
@@ -77,6 +87,7 @@ async fn use_up(shared: &Shared, connected: Connected) -> Fault {
     }
     shared.answered(sent_at);
     tracing::info!(purpose = shared.wiring.purpose, address = %shared.wiring.address, "connected");
+    log_feed(shared, &conn);
     let conn = Arc::new(conn);
     shared.state.send_replace(State::Up(Arc::clone(&conn)));
     let answered = Mutex::new(Instant::now());
@@ -86,26 +97,54 @@ async fn use_up(shared: &Shared, connected: Connected) -> Fault {
         fault = ask_on(shared, &conn, &answered) => fault,
         fault = lose_patience(shared, &answered) => fault,
         _ = driver.join_next() => Fault::broken("the connection was closed"),
+        () = ended(&mut listens) => Fault::broken("the connection that listens was closed"),
         error = shared.suspicion.of(conn.link) => Fault { error, cause: Cause::Broken },
+    }
+}
+
+/// One line each time that it changes.
+fn log_feed(shared: &Shared, conn: &Conn) {
+    let before = shared.logged_feed.lock().replace(conn.feed);
+    if shared.wiring.feed.is_none() || before == Some(conn.feed) {
+        return;
+    }
+    let (feed, address) = (conn.feed, &shared.wiring.address);
+    if let Some(reason) = conn.shortfall.as_deref() {
+        tracing::warn!(?feed, reason, %address, "changes by others are told in a lesser way");
+    } else {
+        tracing::info!(?feed, %address, "this is how changes by others are told");
+    }
+}
+
+/// Ends when this task has, if there is one.
+async fn ended(task: &mut Option<JoinSet<()>>) {
+    match task {
+        Some(task) => drop(task.join_next().await),
+        None => std::future::pending().await,
     }
 }
 
 /// Asks again and again whether the server is there, and tells what it says. Ends with what is wrong.
 async fn ask_on(shared: &Shared, conn: &Conn, answered: &Mutex<Instant>) -> Fault {
     let since = Instant::now();
-    loop {
+    let suspended = shared.wiring.clock.suspended();
+    for count in 1_u64.. {
         let next = *answered.lock() + shared.wiring.heartbeat;
         if let Err(fault) = until(shared, conn, next).await {
             return fault;
         }
-        match beat(shared, conn).await {
+        match beat(shared, conn, count, suspended).await {
             Ok(sent) => *answered.lock() = sent,
             Err(fault) => return fault,
         }
         if conn.replica && since.elapsed() >= STAY_WITH_REPLICA {
             return Fault::broken("the server is a replica and takes no writes");
         }
+        if conn.try_again && since.elapsed() >= TRY_AGAIN_AFTER {
+            return Fault::broken("a better feed may work by now");
+        }
     }
+    Fault::broken("the heartbeats were counted to their end")
 }
 
 /// Waits for the next heartbeat, and tells meanwhile which marks have changed.
@@ -117,21 +156,44 @@ async fn until(shared: &Shared, conn: &Conn, next: Instant) -> Result<(), Fault>
     loop {
         tokio::select! {
             () = sleep_until(next) => return Ok(()),
-            () = feed.marks_changed() => feed.refresh_marks(conn).await?,
+            () = feed.marks_changed() => {
+                // Perhaps by somebody who has just begun to listen.
+                if feed.is_anybody_behind(conn.link) {
+                    hear_all(shared, conn, feed).await?;
+                }
+                feed.refresh_marks(conn).await?;
+            }
         }
     }
 }
 
-/// One question and its answer. Returns when it was sent.
-async fn beat(shared: &Shared, conn: &Conn) -> Result<Instant, Fault> {
-    let (sent, sent_at) = (Instant::now(), shared.wiring.clock.now());
-    let word = random_u64().to_string();
-    let echo = conn.one(redis::cmd("PING").arg(&word)).await?;
-    if reply::bytes(Some(echo))?.as_deref() != Some(word.as_bytes()) {
-        return Err(reply::odd());
+/// Ends when everything was heard that was published so far.
+async fn hear_all(shared: &Shared, conn: &Conn, feed: &Feed) -> Result<(), Fault> {
+    match &conn.subscriber {
+        Some(subscriber) => feed.keep_in_step(conn, subscriber, &shared.wiring.scripts).await,
+        None => Ok(()),
+    }
+}
+
+/// Some questions and their answers. Returns when they were sent.
+async fn beat(shared: &Shared, conn: &Conn, count: u64, suspended: Duration) -> Result<Instant, Fault> {
+    let Wiring { clock, heartbeat, feed, .. } = &shared.wiring;
+    let (sent, sent_at) = (Instant::now(), clock.now());
+    if clock.suspended().saturating_sub(suspended) > SUSPENDED {
+        return Err(Fault::broken("this machine was suspended, and may have missed what was told"));
+    }
+    let test = count.is_multiple_of(TEST_EVERY) || conn.canary.is_missing();
+    let vitals = vitals::check(conn, test, *heartbeat).await?;
+    if let Some(Tested::Unheard) = vitals.tested {
+        return Err(Fault::broken("what the server tells does not arrive any more"));
     }
     shared.answered(sent_at);
-    if let Some(feed) = &shared.wiring.feed {
+    if let Some(feed) = feed {
+        if !vitals.same_data {
+            tracing::warn!("another database has taken the place of the one that was there");
+            feed.retire_all(conn.link);
+        }
+        hear_all(shared, conn, feed).await?;
         // What was announced before the answer came is told before it is said that all was told.
         feed.refresh_marks(conn).await?;
         feed.alive(conn.link, sent_at);
