@@ -26,7 +26,7 @@ fn chunk(bytes: usize) -> u64 {
     (bytes as u64 + 8).next_multiple_of(16).max(32)
 }
 
-/// A cache that holds at most so many bytes by [`weight`].
+/// A cache that holds at most so many bytes by `weight`.
 pub trait Subject: Send + Sync {
     /// As it is called in reports.
     fn name(&self) -> &'static str;
