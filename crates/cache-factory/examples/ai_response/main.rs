@@ -81,7 +81,7 @@ async fn show(cache: AiCache) -> Result<(), Failure> {
     acme.embed("text-embedding-3-small", None, &["one", "three"]).await?;
     let vectors = acme.embed("text-embedding-3-small", None, &["three", "two", "one", "three"]).await?;
     check(vectors[0] == vectors[3] && model.asked() == 5, "a text was asked for twice")?;
-    println!("    {} texts, the last two batches asked the model for one", vectors.len());
+    println!("    {} texts, the last two batches asked the model for one text", vectors.len());
 
     println!("  The saving");
     let ledger = cache.ledger();
