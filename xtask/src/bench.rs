@@ -174,7 +174,7 @@ mod tests {
         for line in ["", "l2", "--instructions"] {
             assert_eq!(
                 programs(line),
-                Err("which bench? There is: l1, hit-ratio, rss, redis".into()),
+                Err("which bench? There is: l1, hit-ratio, rss, redis, ai".into()),
                 "{line}"
             );
         }

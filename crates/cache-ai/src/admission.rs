@@ -1,4 +1,4 @@
-//! What goes into tier 1: by the size of the text, and by worth if that is wanted.
+//! What goes into tier 1: by the size of the text.
 //!
 //! Stands in front of the real tier, so that it holds for whatever brings a value: a write, a load, a read of the store.
 //! Only where there is a store behind: without one tier 1 is all there is.
@@ -12,7 +12,6 @@ use serde::Serialize;
 
 use crate::key::Named;
 use crate::text_tier::TextTier;
-use crate::worth::Worth;
 
 /// When an answer is copied into tier 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,8 +89,6 @@ pub struct AdmissionStats {
     pub admitted: [u64; 4],
     /// Not copied because of the text's size.
     pub refused: [u64; 4],
-    /// Not copied because others are worth more.
-    pub worth_less: u64,
 }
 
 /// Counters of hits in the store. Two keys that share one are admitted a little early.
@@ -107,28 +104,18 @@ pub(crate) struct AdmittingTier {
     hits: Box<[AtomicU8]>,
     admitted: [AtomicU64; 4],
     refused: [AtomicU64; 4],
-    worth: Option<Worth>,
 }
 
 impl AdmittingTier {
-    pub(crate) fn new(
-        tier: Arc<dyn LocalTier>,
-        policy: AdmissionPolicy,
-        stable: HashSet<String>,
-        worth: Option<Worth>,
-    ) -> Self {
+    pub(crate) fn new(tier: Arc<dyn LocalTier>, policy: AdmissionPolicy, stable: HashSet<String>) -> Self {
         let hits = (0..COUNTERS).map(|_| AtomicU8::new(0)).collect();
         let (admitted, refused) = Default::default();
-        Self { tier, policy, stable, hits, admitted, refused, worth }
+        Self { tier, policy, stable, hits, admitted, refused }
     }
 
     pub(crate) fn stats(&self) -> AdmissionStats {
         let read = |counts: &[AtomicU64; 4]| counts.each_ref().map(|count| count.load(Ordering::Relaxed));
-        AdmissionStats {
-            admitted: read(&self.admitted),
-            refused: read(&self.refused),
-            worth_less: self.worth.as_ref().map_or(0, Worth::refused),
-        }
+        AdmissionStats { admitted: read(&self.admitted), refused: read(&self.refused) }
     }
 
     fn admits(&self, hash: u64, named: &Named<'_>, fill: Fill) -> bool {
@@ -173,16 +160,11 @@ impl LocalTier for AdmittingTier {
             return self.tier.insert(hash, key, entry, fill);
         };
         let at = named.tier as usize;
-        let is_worth_it = || {
-            let usage = || self.tier.usage();
-            self.worth.as_ref().is_none_or(|worth| worth.admits(&entry, usage))
-        };
-        if !self.admits(hash, &named, fill) {
-            self.refused[at].fetch_add(1, Ordering::Relaxed);
-        } else if is_worth_it() {
+        if self.admits(hash, &named, fill) {
             self.admitted[at].fetch_add(1, Ordering::Relaxed);
             return self.tier.insert(hash, key, entry, fill);
         }
+        self.refused[at].fetch_add(1, Ordering::Relaxed);
         // An older value must not outlive a newer one that is not let in. A read of the store brings nothing newer.
         if !matches!(fill, Fill::Promote(_)) {
             self.tier.remove(hash, key);

@@ -16,7 +16,6 @@ use crate::ledger::Books;
 use crate::operation::{OperationPolicy, Operations};
 use crate::price::PriceTable;
 use crate::text_tier::TextTiers;
-use crate::worth::Worth;
 
 /// The longest `text_hash_threshold`, in characters.
 pub const MAX_TEXT_HASH_THRESHOLD: usize = 100_000;
@@ -31,7 +30,6 @@ pub struct AiSettings {
     operations: Operations,
     gate: Gate,
     admission: AdmissionPolicy,
-    by_worth: bool,
     only_if_cached: bool,
     prices: PriceTable,
     name_bits: Option<fn(&Digest) -> [u8; 16]>,
@@ -47,7 +45,6 @@ impl Default for AiSettings {
             operations: Operations::default(),
             gate: Gate::default(),
             admission: AdmissionPolicy::default(),
-            by_worth: false,
             only_if_cached: false,
             prices: PriceTable::default(),
             name_bits: None,
@@ -150,13 +147,6 @@ impl AiSettings {
         self
     }
 
-    /// Lets only those answers into a full tier 1 that save more time per byte than most. Off by default.
-    #[must_use]
-    pub fn admit_by_worth(mut self, by_worth: bool) -> Self {
-        self.by_worth = by_worth;
-        self
-    }
-
     /// Answers from the cache or fails with [`NotCached`](crate::NotCached), whatever requests say: to replay what was
     /// recorded, without a network.
     #[must_use]
@@ -217,7 +207,6 @@ impl fmt::Debug for AiSettings {
             .field("operations", &self.operations)
             .field("gate", &self.gate)
             .field("admission", &self.admission)
-            .field("by_worth", &self.by_worth)
             .field("prices", &self.prices)
             .finish_non_exhaustive()
     }
@@ -307,8 +296,7 @@ impl AiCacheBuilder {
         let local = match (local, &store) {
             (Some(local), Some(_)) => {
                 let stable = ai.operations.stable().map(escaped).collect();
-                let worth = ai.by_worth.then(Worth::default);
-                let tier = Arc::new(AdmittingTier::new(local, ai.admission, stable, worth));
+                let tier = Arc::new(AdmittingTier::new(local, ai.admission, stable));
                 admission = Some(Arc::clone(&tier));
                 Some(tier as Arc<dyn LocalTier>)
             }

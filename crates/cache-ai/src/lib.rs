@@ -32,7 +32,6 @@ mod tenant;
 mod text_tier;
 mod transfer;
 mod wire;
-mod worth;
 
 pub use admission::{AdmissionPolicy, AdmissionStats, Admit};
 pub use answer::{Answer, Finish, Generated, Outcome, Plain, Usage};

@@ -3,14 +3,11 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use cache_ai::{
-    AdmissionPolicy, AiCache, AiSettings, Control, Generated, Loaded, Namespace, TenantCache, TextTier, Tier,
-};
+use cache_ai::{AdmissionPolicy, AiSettings, TenantCache, TextTier, Tier};
 use cache_testkit::{FakeClock, ReferenceServer};
-use common::{ask, private, process, shared};
+use common::{private, process, shared};
 use serde_json::{Value, json};
 
 /// Which tier answers each of so many reads, after one that may still be the store's.
@@ -94,41 +91,4 @@ async fn the_policy_can_be_another_and_the_metadata_is_the_guides() {
     );
     clock.advance(Duration::from_secs(1793));
     assert!(cache.get_cached_response::<Value>(&text, "qa", &json!({"n": 1})).await.unwrap().is_none());
-}
-
-/// How many of 100 answers that took long come from a tier 1 of 40 entries, which 100 answers that took little time want
-/// as well.
-async fn costly_in_tier_1(by_worth: bool) -> usize {
-    let clock = FakeClock::new();
-    let server = ReferenceServer::new(clock.clone());
-    server.beat_with(&clock);
-    let tier = cache_memory::MemoryTier::new(40, 64 << 20, clock.clone()).unwrap();
-    let cache = AiCache::builder(Namespace::new("test").unwrap())
-        .local(Arc::new(tier))
-        .store(Arc::new(server.connect()))
-        .timer(clock.clone())
-        .ai(AiSettings::new().admit_by_worth(by_worth))
-        .build()
-        .unwrap();
-    let mut from_tier_1 = 0;
-    for round in 0..3 {
-        for at in 0..200 {
-            let (took, clock) = (if at % 2 == 0 { 20 } else { 2_000 }, clock.clone());
-            let generator = move || async move {
-                clock.advance(Duration::from_millis(took));
-                Loaded::Ok(Generated::new("answer".to_owned()))
-            };
-            let answer =
-                cache.get_or_generate(&ask(&at.to_string()), Control::new(), generator).await.unwrap();
-            let is_local = answer.meta().tier == Some(Tier::Local);
-            from_tier_1 += usize::from(round == 2 && at % 2 == 1 && is_local);
-        }
-    }
-    from_tier_1
-}
-
-#[tokio::test]
-async fn a_full_tier_1_keeps_what_saves_most_if_that_is_wanted() {
-    let (with, without) = (costly_in_tier_1(true).await, costly_in_tier_1(false).await);
-    assert!(with > without + 10, "{with} with, {without} without");
 }

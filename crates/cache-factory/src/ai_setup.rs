@@ -182,7 +182,6 @@ fn configured(mut settings: AiSettings, config: AiConfig) -> AiSettings {
     if config.store_no_request_text == Some(true) {
         settings = settings.store_no_request_text();
     }
-    settings = settings.admit_by_worth(config.admit_by_worth.unwrap_or(false));
     settings.only_if_cached(config.only_if_cached.unwrap_or(false))
 }
 

@@ -111,8 +111,6 @@ pub struct AiConfig {
     pub operation_ttls: Option<BTreeMap<String, Duration>>,
     /// Whether nothing of what was asked is stored, whatever its length. `false` by default.
     pub store_no_request_text: Option<bool>,
-    /// Whether a full tier 1 takes in only what saves more than most. `false` by default.
-    pub admit_by_worth: Option<bool>,
     /// Whether nothing is ever generated. `false` by default.
     pub only_if_cached: Option<bool>,
 }

@@ -35,7 +35,6 @@ const ALL: &str = r#"
     [ai]
     text_hash_threshold = 100
     store_no_request_text = true
-    admit_by_worth = true
     only_if_cached = false
     operation_ttls = { qa = 60, translate = 0.5 }
 

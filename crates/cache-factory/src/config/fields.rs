@@ -61,7 +61,6 @@ impl Table for AiConfig {
             &mut self.operation_ttls,
         );
         fields.field("store_no_request_text", "true or false", &mut self.store_no_request_text);
-        fields.field("admit_by_worth", "true or false", &mut self.admit_by_worth);
         fields.field("only_if_cached", "true or false", &mut self.only_if_cached);
     }
 }

@@ -91,7 +91,6 @@ impl AiConfig {
             text_hash_threshold: self.text_hash_threshold.or(lower.text_hash_threshold),
             operation_ttls,
             store_no_request_text: self.store_no_request_text.or(lower.store_no_request_text),
-            admit_by_worth: self.admit_by_worth.or(lower.admit_by_worth),
             only_if_cached: self.only_if_cached.or(lower.only_if_cached),
         }
     }

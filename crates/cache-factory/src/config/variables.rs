@@ -183,7 +183,6 @@ mod tests {
             ("ai.text_hash_threshold", "100"),
             ("ai.operation_ttls", "qa=60, translate=0.5"),
             ("ai.store_no_request_text", "true"),
-            ("ai.admit_by_worth", "true"),
             ("ai.only_if_cached", "true"),
             ("redis.url", "redis://h/3"),
             ("redis.password", "secret"),
