@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use options::{Options, Sabotage};
 use report::Row;
-use schedules::{SCHEDULES, Schedule, UNPROMISED};
+use schedules::{SCHEDULES, Schedule};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
@@ -86,7 +86,7 @@ fn chosen(options: &Options) -> Result<Vec<&'static Schedule>, String> {
     if fault == "all" {
         return Ok(SCHEDULES.iter().collect());
     }
-    let known = || SCHEDULES.iter().chain(UNPROMISED);
+    let known = || SCHEDULES.iter();
     fault
         .split(',')
         .map(|name| {

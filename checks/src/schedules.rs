@@ -63,6 +63,7 @@ pub(crate) const SCHEDULES: &[Schedule] = &[
     Schedule { name: "lost-replies", drive: |stage| lost_replies(stage, Stage::strike), ..BASE },
     Schedule { name: "slipped-replies", drive: slipped_replies, ..BASE },
     Schedule { name: "lost-greetings", drive: |stage| lost_replies(stage, Stage::strike_always), ..BASE },
+    Schedule { name: "lost-pushes", drive: lost_pushes, ..BASE },
     Schedule {
         name: "random",
         keeps_data: false,
@@ -72,9 +73,6 @@ pub(crate) const SCHEDULES: &[Schedule] = &[
         ..BASE
     },
 ];
-
-/// What docs/consistency.md does not promise: asked for by name only.
-pub(crate) const UNPROMISED: &[Schedule] = &[Schedule { name: "lost-pushes", drive: lost_pushes, ..BASE }];
 
 /// What a schedule can do something to.
 pub(crate) struct Stage {
@@ -331,14 +329,15 @@ fn slipped_replies(stage: &mut Stage) -> Result<(), String> {
     Ok(())
 }
 
-/// Announcements that are lost on the way, while everything else comes through.
+/// Announcements that cease to come through on living connections, for a while, with everything else passing.
 fn lost_pushes(stage: &mut Stage) -> Result<(), String> {
-    let everyone: Vec<_> = (0..stage.proxies.len()).collect();
-    stage.set(&everyone, &[Direction::ToClient], Fault::DropPushes);
-    for proxy in &stage.proxies {
-        proxy.cut_all();
+    while !stage.is_over() {
+        stage.wait_millis(1_000, 3_000);
+        let victims = stage.victims();
+        stage.set(&victims, &[Direction::ToClient], Fault::DropPushes);
+        stage.wait_millis(500, 4_000);
+        stage.set(&victims, &[Direction::ToClient], Fault::Pass);
     }
-    stage.wait(stage.left());
     Ok(())
 }
 

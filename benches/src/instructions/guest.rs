@@ -97,4 +97,8 @@ impl Clock for Still {
     fn unix_millis(&self) -> u64 {
         0
     }
+
+    fn suspended(&self) -> Duration {
+        Duration::ZERO
+    }
 }

@@ -65,6 +65,10 @@ pub trait Clock: Debug + Send + Sync {
 
     /// Milliseconds since 1970 by the wall clock: for display, never for a decision.
     fn unix_millis(&self) -> u64;
+
+    /// For how long the machine was suspended since some moment that the clock has chosen: time that [`now`](Clock::now)
+    /// does not count. Always zero where the system does not tell. Wavers by as long as the thread that asks is held up.
+    fn suspended(&self) -> Duration;
 }
 
 /// A future that ends when its time has come.
@@ -119,6 +123,10 @@ impl Clock for SystemClock {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
+
+    fn suspended(&self) -> Duration {
+        Duration::from_nanos(self.source.suspended())
+    }
 }
 
 #[cfg(unix)]
@@ -143,6 +151,17 @@ mod source {
 
         pub(super) fn now(&self) -> u64 {
             nanos(clock_gettime(ClockId::Monotonic))
+        }
+
+        /// The clock that counts suspension was started with the one that does not.
+        #[cfg(target_os = "linux")]
+        pub(super) fn suspended(&self) -> u64 {
+            nanos(clock_gettime(ClockId::Boottime)).saturating_sub(self.now())
+        }
+
+        #[cfg(not(target_os = "linux"))]
+        pub(super) fn suspended(&self) -> u64 {
+            0
         }
 
         #[cfg(target_os = "linux")]
@@ -191,6 +210,10 @@ mod source {
             u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX)
         }
 
+        pub(super) fn suspended(&self) -> u64 {
+            0
+        }
+
         pub(super) fn coarse(&self) -> u64 {
             self.now()
         }
@@ -214,6 +237,16 @@ mod tests {
             let after = clock.now();
             assert!(coarse <= after, "the coarse clock never runs ahead");
             assert!(coarse + clock.coarse_error() >= before);
+        }
+    }
+
+    #[test]
+    fn the_time_spent_suspended_does_not_grow_while_the_machine_runs() {
+        let clock = SystemClock::new();
+        let (began, suspended) = (clock.now(), clock.suspended());
+        while clock.now().since(began) < Duration::from_millis(5) {
+            let now = clock.suspended();
+            assert!(now.abs_diff(suspended) < Duration::from_secs(1), "{now:?} after {suspended:?}");
         }
     }
 

@@ -25,8 +25,8 @@ pub use observer::{Event, LoadResult, Observer, ReadResult, Tier};
 pub use options::{LoadOptions, MAX_TAGS, SetOptions, StaleMode};
 pub use problems::Problems;
 pub use store::{
-    Capability, Claim, Feed, LinkId, LinkState, LinkStatus, Marks, Page, PutIf, Read, RemoveIf, Store,
-    Stored, Written,
+    Capability, Claim, Feed, FeedMode, LinkId, LinkState, LinkStatus, Marks, Page, PutIf, Read, RemoveIf,
+    Store, Stored, Written,
 };
 pub use ttl::Ttl;
 pub use value::{Cacheable, Encoded, Format, Value};

@@ -34,10 +34,35 @@ pub struct Capability {
 pub enum Feed {
     /// It does not: copies live by their TTL alone.
     None,
+    /// It does not announce changes of keys, but gives signs of life, and asks at each of them which marks have changed.
+    Polled,
     /// The server tracks what this process has read and tells it.
     Tracking,
-    /// Writers publish what they change.
+    /// Writers publish what they change. What is changed by others than these writers is not announced.
     PubSub,
+}
+
+impl Feed {
+    /// Whether changes of keys are announced by it.
+    #[must_use]
+    pub const fn announces(self) -> bool {
+        matches!(self, Self::Tracking | Self::PubSub)
+    }
+}
+
+/// Which feed a store is to use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FeedMode {
+    /// The best that works: tracking, else publishing, else signs of life alone. What is in use can be seen.
+    #[default]
+    Auto,
+    /// [`Feed::Tracking`], or none that announces.
+    Tracking,
+    /// [`Feed::PubSub`], or none that announces.
+    PubSub,
+    /// [`Feed::Polled`]: copies live for a short time.
+    TtlOnly,
 }
 
 /// One connection in the life of a store's link; a new connection has a new number.
@@ -69,7 +94,7 @@ pub struct LinkState {
     pub feed: Feed,
     /// When the last question was sent that was answered.
     pub alive_at: Option<Moment>,
-    /// Why the link is not up, without secrets.
+    /// Why the link is not up, or why its feed is less than what was asked for. Without secrets.
     pub reason: Option<Arc<str>>,
 }
 

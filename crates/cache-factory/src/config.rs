@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cache_core::{Error, Format, Problems};
+use cache_core::{Error, FeedMode, Format, Problems};
 use cache_tiered::OnStoreError;
 use serde::{Deserialize, Deserializer};
 
@@ -81,6 +81,8 @@ pub struct CacheConfig {
     pub lease: Option<Duration>,
     /// [`CacheSetup::disconnected_max_age`](crate::CacheSetup::disconnected_max_age), 0 to 1 day.
     pub disconnected_max_age: Option<Duration>,
+    /// [`CacheSetup::untracked_max_age`](crate::CacheSetup::untracked_max_age), 0 to 1 hour.
+    pub untracked_max_age: Option<Duration>,
     /// [`CacheSetup::replay_queue`](crate::CacheSetup::replay_queue), 1 to 100 000.
     pub replay_queue: Option<usize>,
     /// [`CacheSetup::breaker`](crate::CacheSetup::breaker).
@@ -141,6 +143,8 @@ pub struct RedisConfig {
     pub connect_timeout: Option<Duration>,
     /// [`CacheSetup::fail_on_connection_error`](crate::CacheSetup::fail_on_connection_error).
     pub fail_on_connection_error: Option<bool>,
+    /// [`CacheSetup::feed`](crate::CacheSetup::feed): `auto`, `tracking`, `pubsub` or `ttl_only`.
+    pub feed: Option<FeedMode>,
 }
 
 impl CacheConfig {

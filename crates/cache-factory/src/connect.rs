@@ -75,7 +75,11 @@ fn build(server: &Server, clock: Arc<dyn Clock>) -> Result<RedisStore, Error> {
         .clock(clock)
         .connect_timeout(server.connect_timeout)
         .heartbeat(heartbeat)
-        .lease(server.lease);
+        .lease(server.lease)
+        .feed(server.feed);
+    if let Some(namespace) = &server.namespace {
+        builder = builder.namespace(namespace);
+    }
     if let Some(password) = &server.password {
         builder = builder.password(password.expose());
     }

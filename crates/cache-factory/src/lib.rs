@@ -21,8 +21,8 @@ pub use ai_setup::AiSetup;
 #[cfg(feature = "ai")]
 pub use cache_ai as ai;
 pub use cache_core::{
-    Cacheable, Clock, Event, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment, Observer,
-    ReadResult, Sleep, Store, Timer,
+    Cacheable, Clock, Event, FeedMode, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment,
+    Observer, ReadResult, Sleep, Store, Timer,
 };
 #[cfg(feature = "seal")]
 pub use cache_tiered::Keyring;

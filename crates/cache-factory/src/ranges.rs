@@ -58,6 +58,9 @@ pub(crate) fn policy(config: &CacheConfig, mut settings: Settings) -> Settings {
     settings.on_store_error = config.on_store_error.unwrap_or(settings.on_store_error);
     settings.lease = config.lease.unwrap_or(settings.lease);
     settings.disconnected_max_age = config.disconnected_max_age.unwrap_or(settings.disconnected_max_age);
+    // No hit is staler than the lease unless somebody says so.
+    let untracked = settings.untracked_max_age.min(settings.lease);
+    settings.untracked_max_age = config.untracked_max_age.unwrap_or(untracked);
     settings.replay_queue = config.replay_queue.unwrap_or(settings.replay_queue);
     if let Some(breaker) = &config.breaker {
         settings.breaker.failures = breaker.failures.unwrap_or(settings.breaker.failures);

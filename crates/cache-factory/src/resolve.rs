@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::{Error, Namespace, Problems, Ttl};
+use cache_core::{Error, FeedMode, Namespace, Problems, Ttl};
 use cache_tiered::{Compression, Settings};
 
 use crate::config::{AiConfig, CacheConfig, CacheType};
@@ -45,6 +45,9 @@ pub(crate) struct Server {
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) connect_timeout: Duration,
     pub(crate) lease: Duration,
+    pub(crate) feed: FeedMode,
+    /// Below which Redis may have keys of the cache's own.
+    pub(crate) namespace: Option<Namespace>,
     pub(crate) fail_on_connection_error: bool,
 }
 
@@ -91,7 +94,8 @@ pub(crate) fn resolve(
         self::tier1(preset, &chosen, preset.l1_cache_size, place, &mut Problems::default())
     };
     let namespace = Namespace::new(chosen.namespace.as_deref().unwrap_or(preset.namespace));
-    let redis = (place == Place::Redis).then(|| server(preset, &chosen, settings.lease));
+    let redis = (place == Place::Redis)
+        .then(|| server(preset, &chosen, settings.lease, namespace.as_ref().ok().cloned()));
     #[cfg(feature = "redis")]
     if let Some(server) = &redis {
         problems.take(crate::connect::check(server));
@@ -156,6 +160,7 @@ fn without_effect(chosen: &CacheConfig, place: Place, problems: &mut Problems) {
             ("on_store_error", chosen.on_store_error.is_some(), store),
             ("lease", chosen.lease.is_some(), store),
             ("disconnected_max_age", chosen.disconnected_max_age.is_some(), store),
+            ("untracked_max_age", chosen.untracked_max_age.is_some(), store),
             ("replay_queue", chosen.replay_queue.is_some(), store),
             ("breaker", chosen.breaker.is_some(), store),
         ] {
@@ -172,6 +177,7 @@ fn without_effect(chosen: &CacheConfig, place: Place, problems: &mut Problems) {
             ("password", redis.password.is_some() || redis.password_file.is_some()),
             ("connect_timeout", redis.connect_timeout.is_some()),
             ("fail_on_connection_error", redis.fail_on_connection_error.is_some()),
+            ("feed", redis.feed.is_some()),
         ] {
             problems.check(!given, || {
                 format!("{name} has no effect on a cache without Redis: leave it out, or give redis_url")
@@ -180,7 +186,7 @@ fn without_effect(chosen: &CacheConfig, place: Place, problems: &mut Problems) {
     }
 }
 
-fn server(preset: &Preset, chosen: &CacheConfig, lease: Duration) -> Server {
+fn server(preset: &Preset, chosen: &CacheConfig, lease: Duration, namespace: Option<Namespace>) -> Server {
     let redis = chosen.redis.clone().unwrap_or_default();
     let url = redis.url.unwrap_or_else(|| RedisUrl::new(preset.redis_url.unwrap_or(presets::REDIS_URL)));
     Server {
@@ -189,6 +195,8 @@ fn server(preset: &Preset, chosen: &CacheConfig, lease: Duration) -> Server {
         password_file: redis.password_file,
         connect_timeout: redis.connect_timeout.unwrap_or(presets::CONNECT_TIMEOUT),
         lease,
+        feed: redis.feed.unwrap_or_default(),
+        namespace,
         fail_on_connection_error: redis.fail_on_connection_error.unwrap_or(false),
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Clock, Error, Format, LocalTier, Namespace, Observer, Store, Timer};
+use cache_core::{Clock, Error, FeedMode, Format, LocalTier, Namespace, Observer, Store, Timer};
 use cache_tiered::{BreakerSettings, Cache, OnStoreError, Settings, TokioTimer};
 
 use crate::config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
@@ -213,6 +213,20 @@ impl CacheSetup {
     /// for `for_web_app`, 0 for the others.
     pub fn disconnected_max_age(mut self, age: Duration) -> Self {
         self.code.disconnected_max_age = Some(age);
+        self
+    }
+
+    /// How long a copy in tier 1 answers whose later changes the store does not announce: 0 (none is kept) to 1 hour; 1 s
+    /// by default, or the lease if that is less. Of importance only while there is no feed that announces; `health` and receipts say so.
+    pub fn untracked_max_age(mut self, age: Duration) -> Self {
+        self.code.untracked_max_age = Some(age);
+        self
+    }
+
+    /// How this process is told what others change in Redis: by the best way that works, by default. Forcing one is for
+    /// those whose processes are not all let to do the same.
+    pub fn feed(mut self, feed: FeedMode) -> Self {
+        self.redis().feed = Some(feed);
         self
     }
 

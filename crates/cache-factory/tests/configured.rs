@@ -65,7 +65,7 @@ async fn what_is_said_is_so() {
         "namespace = 'shop'\n default_ttl = 120\n stale_for = 0.5\n load_timeout = 20\n negative_window = 2.25\n \
          l1_cache_size = 300\n l1_max_bytes = 1048576\n max_value_bytes = 65536\n store_timeout = 0.1\n \
          wait_for_write = true\n claims = false\n on_store_error = 'fail'\n lease = 0.5\n \
-         disconnected_max_age = 90\n replay_queue = 100\n breaker = { failures = 3, window = 10, open_for = 2.5 }",
+         disconnected_max_age = 90\n untracked_max_age = 0.25\n replay_queue = 100\n breaker = { failures = 3, window = 10, open_for = 2.5 }",
     );
     let cache = cache.store(store()).await.unwrap();
     let (settings, usage) = (cache.settings(), cache.stats().memory_usage);
@@ -80,7 +80,10 @@ async fn what_is_said_is_so() {
     assert_eq!((settings.wait_for_write, settings.claims), (true, false));
     assert_eq!(settings.on_store_error, OnStoreError::Fail);
     assert_eq!((settings.lease, settings.disconnected_max_age), (Duration::from_millis(500), secs(90)));
+    assert_eq!(settings.untracked_max_age, Duration::from_millis(250));
     assert_eq!(settings.replay_queue, 100);
+    let shorter = from("lease = 0.5").store(store()).await.unwrap();
+    assert_eq!(shorter.settings().untracked_max_age, Duration::from_millis(500), "no staler than the lease");
     let breaker = settings.breaker;
     assert_eq!((breaker.failures, breaker.window, breaker.open_for), (3, 10, Duration::from_millis(2500)));
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Clock, Error, Problems, SystemClock};
+use cache_core::{Clock, Error, FeedMode, Namespace, Problems, SystemClock};
 
 use crate::address::Address;
 use crate::store::RedisStore;
@@ -32,6 +32,8 @@ pub struct RedisStoreBuilder {
     pub(crate) heartbeat: Duration,
     pub(crate) lease: Duration,
     pub(crate) large_value: usize,
+    pub(crate) feed: FeedMode,
+    pub(crate) prefix: Option<Box<str>>,
 }
 
 impl RedisStoreBuilder {
@@ -44,6 +46,8 @@ impl RedisStoreBuilder {
             heartbeat: Duration::from_millis(250),
             lease: Duration::from_secs(1),
             large_value: 256 << 10,
+            feed: FeedMode::Auto,
+            prefix: None,
         }
     }
 
@@ -59,7 +63,7 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// The longest that an attempt to connect may take, signing in included: 1 ms to 1 minute, 1 s by default.
+    /// The longest that an attempt to connect may take: 1 ms to 1 minute, 1 s by default. Signing in may take half of it.
     pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
         self.connect_timeout = connect_timeout;
         self
@@ -82,6 +86,21 @@ impl RedisStoreBuilder {
     /// to 64 MiB, 256 KiB by default. The second connection is opened when it is first needed.
     pub fn large_value(mut self, bytes: usize) -> Self {
         self.large_value = bytes;
+        self
+    }
+
+    /// Which way to be told what others change: the best that works, by default. What is in use says
+    /// [`link_state`](cache_core::Store::link_state).
+    pub fn feed(mut self, feed: FeedMode) -> Self {
+        self.feed = feed;
+        self
+    }
+
+    /// The namespace below whose prefix the store keeps keys of its own, which no user's key can meet: for users of Redis
+    /// who may use no others. By default a namespace that is [subscribed](cache_core::Store::subscribe) to when a
+    /// connection is made, else `cache-redis`.
+    pub fn namespace(mut self, namespace: &Namespace) -> Self {
+        self.prefix = Some(namespace.prefix().into());
         self
     }
 
@@ -123,6 +142,7 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("heartbeat", &self.heartbeat)
             .field("lease", &self.lease)
             .field("large_value", &self.large_value)
+            .field("feed", &self.feed)
             .finish_non_exhaustive()
     }
 }

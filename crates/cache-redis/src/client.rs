@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use cache_core::{Claim, Error, Key, PutIf, Read, Stored, Ttl, Version, VersionSource};
+use cache_core::{Claim, Error, FeedMode, Key, PutIf, Read, Stored, Ttl, Version, VersionSource};
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use redis::{Pipeline, Value};
@@ -26,7 +26,9 @@ pub(crate) struct Client {
     pub(crate) main: Link,
     pub(crate) large: Link,
     pub(crate) feed: Arc<Feed>,
-    pub(crate) scripts: Scripts,
+    /// What was asked for, which may be more than what is in use.
+    pub(crate) mode: FeedMode,
+    pub(crate) scripts: Arc<Scripts>,
     pub(crate) seen: Seen,
     pub(crate) large_value: usize,
     /// Connections for large values over which a change was sent that was not answered.
@@ -69,7 +71,7 @@ impl Drop for OnItsWay<'_> {
 
 impl Client {
     pub(crate) fn new(address: &Address, builder: &RedisStoreBuilder) -> Self {
-        let feed = Arc::new(Feed::default());
+        let (feed, scripts) = (Arc::new(Feed::default()), Arc::new(Scripts::new()));
         let wiring = |purpose, patience, feed| Wiring {
             address: address.clone(),
             clock: Arc::clone(&builder.clock),
@@ -77,6 +79,9 @@ impl Client {
             heartbeat: builder.heartbeat,
             patience,
             feed,
+            mode: builder.feed,
+            prefix: builder.prefix.clone(),
+            scripts: Arc::clone(&scripts),
             purpose,
         };
         let [a, b, c, d, ..] = *VersionSource::new().lease().as_bytes();
@@ -85,7 +90,8 @@ impl Client {
             // Its answers wait behind large values.
             large: Link::new(wiring("large values", builder.lease * 5, None)),
             feed,
-            scripts: Scripts::new(),
+            mode: builder.feed,
+            scripts,
             seen: Seen::default(),
             unanswered: Mutex::default(),
             one_line: AtomicBool::new(false),
@@ -106,17 +112,18 @@ impl Client {
     }
 
     pub(crate) fn is_tracked(&self, conn: &Conn, key: &Key) -> bool {
-        conn.tracking && self.feed.is_sole(key.prefix())
+        self.feed.tells(conn, key.prefix())
     }
 
     pub(crate) fn read(&self, conn: &Conn, key: &Key, found: Option<Stored>) -> Read {
         Read { found, link: conn.link, tracked: self.is_tracked(conn, key) }
     }
 
-    /// The connection for a change of a key, before which everything is carried out or given up that was sent over the
+    /// The connection for a change below this prefix, before which everything is carried out or given up that was sent over the
     /// other one and not answered.
-    pub(crate) async fn conn_to_change(&self) -> Result<Arc<Conn>, Error> {
+    pub(crate) async fn conn_to_change(&self, prefix: &str) -> Result<Arc<Conn>, Error> {
         let conn = self.conn().await?;
+        conn.say_silent(prefix).await.map_err(|fault| conn.error(fault))?;
         loop {
             let Some(identity) = self.unanswered.lock().last().cloned() else { return Ok(conn) };
             let certain = conn.shut_out(&identity).await.map_err(|fault| conn.error(fault))?;
@@ -191,7 +198,7 @@ impl Client {
             .await
             .map_err(|error| (Arc::clone(main), Fault { error, cause: Cause::Other }))?;
         let on_its_way = OnItsWay { client: self, conn: &conn, counts: !Arc::ptr_eq(&conn, main) };
-        let result = self.put(&conn, key, bytes, ttl, condition).await;
+        let result = self.put(&conn, main.writer(), key, bytes, ttl, condition).await;
         // A refusal is an answer, too.
         let answered = result.as_ref().map_or_else(|fault| fault.cause != Cause::Broken, |_| true);
         on_its_way.ended(answered);
@@ -201,20 +208,26 @@ impl Client {
     pub(crate) async fn put(
         &self,
         conn: &Conn,
+        writer: Option<u64>,
         key: &Key,
         bytes: &[u8],
         ttl: Ttl,
         condition: PutIf,
     ) -> Result<bool, Fault> {
-        let (absent, over) = match condition {
-            PutIf::Version(over) => (false, Some(over)),
-            PutIf::Absent => (true, None),
-            PutIf::Always => (false, None),
+        let absent = condition == PutIf::Absent;
+        let call = match condition {
+            PutIf::Version(over) => {
+                let call = self.scripts.put_over.on(key.as_bytes(), key.prefix(), writer);
+                Some(call.arg(bytes).arg(ttl.as_millis()).arg(&over.as_bytes()[..]))
+            }
+            PutIf::Always | PutIf::Absent if writer.is_some() => {
+                let call = self.scripts.put.on(key.as_bytes(), key.prefix(), writer);
+                Some(call.arg(bytes).arg(ttl.as_millis()).arg(if absent { "NX" } else { "" }))
+            }
+            PutIf::Always | PutIf::Absent => None,
         };
-        if let Some(over) = over {
-            let mut call = self.scripts.put_over.key(key.as_bytes());
-            call.arg(bytes).arg(ttl.as_millis()).arg(&over.as_bytes()[..]);
-            return Ok(reply::int(Some(conn.script(&call).await?))? == 1);
+        if let Some(call) = call {
+            return Ok(reply::int(Some(conn.script(&call.whole()).await?))? == 1);
         }
         let mut pipeline = Pipeline::with_capacity(2);
         pipeline.cmd("SET").arg(key.as_bytes()).arg(bytes).arg("PX").arg(ttl.as_millis());
@@ -225,6 +238,17 @@ impl Client {
         pipeline.cmd("PTTL").arg(key.as_bytes());
         let mut replies = conn.atomic(&mut pipeline).await?.into_iter();
         reply::stored(replies.next())
+    }
+
+    /// Removes a key, whatever is there. Returns how many were removed.
+    pub(crate) async fn remove(&self, conn: &Conn, key: &Key) -> Result<Value, Fault> {
+        match conn.writer() {
+            None => conn.one(redis::cmd("UNLINK").arg(key.as_bytes())).await,
+            writer => {
+                let call = self.scripts.remove.on(key.as_bytes(), key.prefix(), writer);
+                conn.script(&call.whole()).await
+            }
+        }
     }
 
     pub(crate) fn claimed(

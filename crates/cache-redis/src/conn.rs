@@ -1,19 +1,49 @@
 //! One connection in use.
 
-use cache_core::{Error, LinkId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use std::time::Duration;
+
+use cache_core::{Error, Feed, LinkId};
+use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, ScriptInvocation, Value};
+use tokio::time::Instant;
 
+use crate::canary::Canary;
 use crate::fault::{Cause, Fault};
+use crate::message::silent_key;
 use crate::reply;
+use crate::subscriber::Subscriber;
 use crate::suspicion::Suspicion;
+
+/// For how long it is known that somebody changes things without publishing it.
+const SILENT_FOR: Duration = Duration::from_secs(600);
+/// After this it is said again, before the next change.
+const SAY_SILENT_EVERY: Duration = Duration::from_secs(60);
+
+/// In which namespaces something was said, when, and how often everything had been removed from the server by then.
+type Said = HashMap<Box<str>, (Instant, u64)>;
 
 /// A connection that was set up. Cloning is cheap; all clones share one socket. A dropped call leaves it in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Conn {
     pub(crate) link: LinkId,
-    /// Whether the server tells what others change of the keys that were read here.
-    pub(crate) tracking: bool,
+    /// What tells of others' changes to the keys that were read here.
+    pub(crate) feed: Feed,
+    /// Why that is less than what was asked for.
+    pub(crate) shortfall: Option<Arc<str>>,
+    /// Whether it may be more in a while.
+    pub(crate) try_again: bool,
+    /// Its own key, by which it sees whether it is told.
+    pub(crate) canary: Arc<Canary>,
+    /// The connection that hears what others publish, if that is the feed.
+    pub(crate) subscriber: Option<Arc<Subscriber>>,
+    /// Where others know that this connection changes things without publishing it.
+    silent: Arc<Mutex<Said>>,
+    /// The version of the protocol, 0 if the server does not say.
+    pub(crate) protocol: i64,
     /// Whether the server takes no writes.
     pub(crate) replica: bool,
     /// How the server calls this connection.
@@ -32,15 +62,58 @@ pub(crate) struct Identity {
 }
 
 impl Conn {
-    pub(crate) fn new(link: LinkId, raw: MultiplexedConnection, suspicion: Suspicion) -> Self {
+    pub(crate) fn new(
+        link: LinkId,
+        raw: MultiplexedConnection,
+        canary: Arc<Canary>,
+        suspicion: Suspicion,
+    ) -> Self {
         Self {
             link,
-            tracking: false,
+            feed: Feed::Polled,
+            shortfall: None,
+            try_again: false,
+            canary,
+            subscriber: None,
+            silent: Arc::default(),
+            protocol: 0,
             replica: false,
             identity: Identity::default(),
             dropped_before: None,
             raw,
             suspicion,
+        }
+    }
+
+    /// Whether the server tracks what is read here.
+    pub(crate) fn tracks(&self) -> bool {
+        self.feed == Feed::Tracking
+    }
+
+    /// Who publishes what is changed over this connection; `None` if nobody does.
+    pub(crate) fn writer(&self) -> Option<u64> {
+        self.subscriber.as_ref().filter(|_| self.feed == Feed::PubSub).map(|subscriber| subscriber.writer)
+    }
+
+    /// Before something is changed below this prefix: those who listen to what is published must know if this is not.
+    pub(crate) async fn say_silent(&self, prefix: &str) -> Result<(), Fault> {
+        if self.feed == Feed::PubSub || self.replica {
+            return Ok(());
+        }
+        let said = self.silent.lock().get(prefix).copied();
+        let now = (Instant::now(), self.canary.removals());
+        if said.is_some_and(|(at, removals)| now.0 - at < SAY_SILENT_EVERY && removals == now.1) {
+            return Ok(());
+        }
+        let mut say = redis::cmd("SET");
+        say.arg(silent_key(prefix)).arg(1).arg("EX").arg(SILENT_FOR.as_secs());
+        match self.one(&say).await {
+            Err(fault) if fault.is_outage() && !fault.error.do_reads_go_on() => Err(fault),
+            // A server that does not take this takes no value either.
+            Ok(_) | Err(_) => {
+                self.silent.lock().insert(prefix.into(), now);
+                Ok(())
+            }
         }
     }
 
@@ -106,7 +179,7 @@ impl Conn {
             Cause::Broken => self.suspicion.raise(self.link, fault.error.clone()),
             // A link that is known to be of a replica is given up by itself after a while.
             Cause::ReadOnly if !self.replica => self.suspicion.raise(self.link, fault.error.clone()),
-            Cause::ReadOnly | Cause::OutOfMemory | Cause::Other => {}
+            Cause::ReadOnly | Cause::OutOfMemory | Cause::OldProtocol | Cause::Other => {}
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a failure means for the caller and for the connection.
 
+use std::time::Duration;
+
 use cache_core::{Error, ErrorKind};
 use redis::{ErrorKind as Raw, RedisError};
 
@@ -21,6 +23,8 @@ pub(crate) enum Cause {
     Broken,
     /// The server has become a replica: another connection may reach the new primary.
     ReadOnly,
+    /// The server does not speak the protocol that it was spoken to in.
+    OldProtocol,
     /// The server has no memory for this.
     OutOfMemory,
 }
@@ -32,9 +36,10 @@ impl From<RedisError> for Fault {
             Raw::Parse | Raw::UnexpectedReturnType => Self::broken("the server's reply could not be read"),
             Raw::AuthenticationFailed => Self::refused("the server refused the user or the password"),
             Raw::InvalidClientConfig => Self::refused("the settings of the connection are not valid"),
-            Raw::RESP3NotSupported => {
-                Self::refused("the server does not speak RESP3; Redis 6.2 or Valkey is needed")
-            }
+            Raw::RESP3NotSupported => Self {
+                cause: Cause::OldProtocol,
+                ..Self::refused("the server does not speak RESP3; Redis 6.2 or Valkey is needed")
+            },
             _ => Self::from_server(&error),
         }
     }
@@ -47,6 +52,12 @@ impl Fault {
 
     pub(crate) fn broken(reason: &str) -> Self {
         Self::new(ErrorKind::Unavailable, Cause::Broken, reason)
+    }
+
+    /// Connecting took longer than it may.
+    pub(crate) fn not_in_time(bound: Duration) -> Self {
+        let message = format!("the server did not let us in within {bound:?}");
+        Self::new(ErrorKind::Timeout, Cause::Other, message)
     }
 
     fn refused(reason: &str) -> Self {
@@ -110,7 +121,11 @@ fn judge(code: &str, detail: &str) -> (ErrorKind, Cause, &'static str) {
         "NOPERM" => {
             (Configuration, Other, "the server's access rules forbid this command or key to this user")
         }
-        "NOPROTO" => (Configuration, Other, "the server does not speak RESP3; Redis 6.2 or Valkey is needed"),
+        "NOPROTO" => (
+            Configuration,
+            Cause::OldProtocol,
+            "the server does not speak RESP3; Redis 6.2 or Valkey is needed",
+        ),
         "MOVED" | "ASK" | "CROSSSLOT" => (Configuration, Other, "the server is a node of a cluster"),
         "WRONGTYPE" => (Codec, Other, "what is stored under the key is not a string"),
         "NOSCRIPT" => (Unavailable, Other, "the server lost a script while it was called"),
@@ -155,7 +170,7 @@ mod tests {
             ("NOAUTH Authentication required.", Configuration, Other),
             ("WRONGPASS invalid username-password pair or user is disabled.", Configuration, Other),
             ("NOPERM this user has no permissions to run the 'eval' command", Configuration, Other),
-            ("NOPROTO unsupported protocol version", Configuration, Other),
+            ("NOPROTO unsupported protocol version", Configuration, Cause::OldProtocol),
             ("MOVED 3999 127.0.0.1:6381", Configuration, Other),
             ("ASK 3999 127.0.0.1:6381", Configuration, Other),
             ("CROSSSLOT Keys in request don't hash to the same slot", Configuration, Other),

@@ -8,8 +8,10 @@ use parking_lot::{Mutex, RwLock};
 use redis::{PushInfo, PushKind, Value};
 use tokio::sync::Notify;
 
+use crate::canary::Canary;
 use crate::conn::Conn;
 use crate::fault::Fault;
+use crate::following::Following;
 use crate::marks::{self, News};
 
 /// Nobody has asked where the marks stand.
@@ -18,16 +20,20 @@ const UNKNOWN: u64 = u64::MAX;
 /// Who is told, and of what. Sinks are held weakly.
 #[derive(Debug, Default)]
 pub(crate) struct Feed {
-    listeners: RwLock<Vec<Arc<Listener>>>,
+    pub(crate) listeners: RwLock<Vec<Arc<Listener>>>,
+    /// Something was heard that was published.
+    pub(crate) heard: Notify,
     /// Some namespace's marks have changed and are to be read.
     marks_changed: Notify,
     /// The last sign of life, for whoever listens from now on.
     alive: RwLock<Option<(LinkId, Moment)>>,
 }
 
-struct Listener {
-    namespace: Namespace,
-    sink: Weak<dyn FeedSink>,
+pub(crate) struct Listener {
+    pub(crate) namespace: Namespace,
+    pub(crate) sink: Weak<dyn FeedSink>,
+    /// Where it stands among the published changes, and on which link.
+    pub(crate) following: Mutex<Option<(LinkId, Following)>>,
     /// How often everything was voided. Held while something is told, so that marks which were asked for before are not
     /// told after it.
     voided: Mutex<u64>,
@@ -53,7 +59,16 @@ impl Listener {
         in_order
     }
 
-    fn concerns(&self, key: &[u8]) -> bool {
+    /// Whether changes need not be asked for.
+    fn hears_all(&self, conn: &Conn) -> bool {
+        match conn.feed {
+            cache_core::Feed::Tracking => true,
+            cache_core::Feed::PubSub => self.on(conn.link, |following| following.believed) == Some(true),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn concerns(&self, key: &[u8]) -> bool {
         key.starts_with(self.namespace.prefix().as_bytes())
     }
 }
@@ -63,6 +78,7 @@ impl Feed {
         let listener = Listener {
             namespace: namespace.clone(),
             sink: Weak::clone(sink),
+            following: Mutex::default(),
             voided: Mutex::new(0),
             told: AtomicU64::new(UNKNOWN),
             changed: AtomicBool::new(false),
@@ -71,6 +87,9 @@ impl Feed {
         self.marks_have_changed(&listener);
         let others: Vec<_> = {
             let mut listeners = self.listeners.write();
+            // Nothing is heard meanwhile, so where one of the same namespace stands the new one stands too.
+            let of_same = listeners.iter().find(|it| it.namespace == *namespace);
+            *listener.following.lock() = of_same.and_then(|it| *it.following.lock());
             listeners.retain(|listener| listener.sink.strong_count() > 0);
             listeners.push(Arc::new(listener));
             listeners.iter().filter(|it| it.namespace == *namespace).rev().skip(1).cloned().collect()
@@ -94,33 +113,53 @@ impl Feed {
         here.filter(|listener| listener.sink.strong_count() > 0).count() <= 1
     }
 
+    /// Whether what others change of a key that was read over this connection is told.
+    pub(crate) fn tells(&self, conn: &Conn, prefix: &str) -> bool {
+        match conn.feed {
+            cache_core::Feed::Tracking => self.is_sole(prefix),
+            cache_core::Feed::PubSub => {
+                let listeners = self.listeners.read();
+                let mut here = listeners.iter().filter(|listener| {
+                    listener.namespace.prefix() == prefix && listener.sink.strong_count() > 0
+                });
+                let hears_all = here.next().is_some_and(|listener| listener.hears_all(conn));
+                hears_all && here.next().is_none()
+            }
+            _ => false,
+        }
+    }
+
     /// Call before a mark is made: when the guard is dropped, whatever became of the mark, those of several listeners
     /// that did not make it are told.
     pub(crate) fn will_mark<'a>(&'a self, namespace: &'a Namespace) -> WillMark<'a> {
         WillMark { feed: self, namespace }
     }
 
-    fn marks_have_changed(&self, listener: &Listener) {
+    pub(crate) fn marks_have_changed(&self, listener: &Listener) {
         listener.changed.store(true, Ordering::Release);
         self.marks_changed.notify_one();
     }
 
     /// Takes in what the server says without being asked. O(1) in the number of entries, and waits for nothing.
-    pub(crate) fn take_in(&self, link: LinkId, push: &PushInfo) {
-        if push.kind != PushKind::Invalidate {
-            return;
-        }
-        match push.data.as_slice() {
-            [Value::Array(keys)] => {
+    pub(crate) fn take_in(&self, link: LinkId, canary: &Canary, push: &PushInfo) {
+        match (&push.kind, push.data.as_slice()) {
+            (PushKind::Invalidate, [Value::Array(keys)]) => {
                 for key in keys {
                     match key {
+                        Value::BulkString(key) if canary.hears(key) => {}
                         Value::BulkString(key) => self.invalidate(key),
                         _ => self.retire_all(link),
                     }
                 }
             }
+            // The client library says so of itself. The next connection voids everything, and this one shows by its
+            // silence that it has ended.
+            (PushKind::Disconnection, _) => {}
             // Everything was flushed, or the server says something unheard of, which is taken for the worst.
-            _ => self.retire_all(link),
+            _ => {
+                canary.removed();
+                self.retire_all(link);
+            }
         }
     }
 
@@ -142,7 +181,7 @@ impl Feed {
     }
 
     /// Everything that a listener was told is void.
-    fn void(&self, listener: &Listener, link: LinkId) {
+    pub(crate) fn void(&self, listener: &Listener, link: LinkId) {
         let mut voided = listener.voided.lock();
         *voided += 1;
         listener.told.store(UNKNOWN, Ordering::Release);
@@ -170,6 +209,13 @@ impl Feed {
         }
     }
 
+    /// The prefix of a namespace that somebody listens to.
+    pub(crate) fn some_prefix(&self) -> Option<String> {
+        let listeners = self.listeners.read();
+        let here = listeners.iter().find(|listener| listener.sink.strong_count() > 0);
+        here.map(|listener| listener.namespace.prefix().to_owned())
+    }
+
     /// Ends when some namespace's marks have changed.
     pub(crate) async fn marks_changed(&self) {
         self.marks_changed.notified().await;
@@ -180,7 +226,7 @@ impl Feed {
         let listeners = self.listeners.read().clone();
         for listener in listeners {
             let Some(sink) = listener.sink.upgrade() else { continue };
-            if !listener.changed.swap(false, Ordering::AcqRel) && conn.tracking {
+            if !listener.changed.swap(false, Ordering::AcqRel) && listener.hears_all(conn) {
                 continue;
             }
             let asked_at = *listener.voided.lock();
@@ -226,3 +272,7 @@ impl Drop for WillMark<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

@@ -3,20 +3,26 @@
 mod address;
 mod backoff;
 mod builder;
+mod canary;
 mod client;
 mod conn;
 mod connect;
 mod fault;
 mod feed;
+mod following;
+mod hear;
 mod info;
 mod link;
 mod marks;
+mod message;
 mod reply;
 mod scripts;
 mod store;
+mod subscriber;
 mod supervisor;
 mod suspicion;
 mod value;
+mod vitals;
 
 pub use builder::RedisStoreBuilder;
 pub use store::RedisStore;

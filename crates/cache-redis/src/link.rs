@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_core::{Clock, Error, ErrorKind, LinkId, LinkStatus, Moment};
+use cache_core::{Clock, Error, ErrorKind, FeedMode, LinkId, LinkStatus, Moment};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::address::Address;
 use crate::conn::{Conn, Identity};
 use crate::feed::Feed;
+use crate::scripts::Scripts;
 use crate::supervisor;
 use crate::suspicion::Suspicion;
 
@@ -27,6 +28,11 @@ pub(crate) struct Wiring {
     pub(crate) patience: Duration,
     /// Who is told what others change; `None` for a link that does not ask for it.
     pub(crate) feed: Option<Arc<Feed>>,
+    /// Which way they are to be told.
+    pub(crate) mode: FeedMode,
+    /// Where the connection may have keys of its own, unless those who listen say where.
+    pub(crate) prefix: Option<Box<str>>,
+    pub(crate) scripts: Arc<Scripts>,
     /// What the link is for, in log lines.
     pub(crate) purpose: &'static str,
 }
@@ -50,6 +56,8 @@ pub(crate) struct Shared {
     last: AtomicU64,
     /// Connections that were given up, over which something may still be on its way.
     pub(crate) given_up: Mutex<Vec<Identity>>,
+    /// The feed that the log was last told of.
+    pub(crate) logged_feed: Mutex<Option<cache_core::Feed>>,
     /// When the last answered question was sent, in nanoseconds of the clock; 0 for never.
     alive_at: AtomicU64,
 }
@@ -80,6 +88,7 @@ impl Link {
             suspicion: Suspicion::default(),
             last: AtomicU64::new(0),
             given_up: Mutex::default(),
+            logged_feed: Mutex::default(),
             alive_at: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared), task: Mutex::new(None) }
@@ -142,7 +151,7 @@ impl Link {
         match &*self.shared.state.borrow() {
             State::Connecting => (LinkStatus::Connecting, None),
             State::Up(conn) if conn.replica => (LinkStatus::ReadOnly, Some("the server is a replica".into())),
-            State::Up(_) => (LinkStatus::Up, None),
+            State::Up(conn) => (LinkStatus::Up, conn.shortfall.clone()),
             State::Down(error) => (LinkStatus::Down, Some(error.message().into())),
         }
     }
@@ -151,8 +160,12 @@ impl Link {
         &self.shared.wiring.address
     }
 
-    pub(crate) fn tracking(&self) -> bool {
-        matches!(&*self.shared.state.borrow(), State::Up(conn) if conn.tracking)
+    /// The feed in use.
+    pub(crate) fn feed(&self) -> cache_core::Feed {
+        match &*self.shared.state.borrow() {
+            State::Up(conn) => conn.feed,
+            _ => cache_core::Feed::None,
+        }
     }
 
     pub(crate) fn alive_at(&self) -> Option<Moment> {

@@ -82,8 +82,9 @@ pub(crate) async fn read(
 
 /// Begins an incarnation, unless somebody else did since the namespace was seen to stand here.
 async fn begin_anew(conn: &Conn, scripts: &Scripts, namespace: &Namespace, at: Stamp) -> Result<(), Fault> {
-    let mut call = scripts.begin_marks.key(namespace.prefix());
-    conn.script(call.arg(nonce()).arg(at.nonce)).await.map(drop)
+    let prefix = namespace.prefix();
+    let call = scripts.begin_marks.on(prefix.as_bytes(), prefix, conn.writer());
+    conn.script(&call.arg(nonce()).arg(at.nonce).whole()).await.map(drop)
 }
 
 async fn try_read(conn: &Conn, namespace: &Namespace, marks: &[Mark]) -> Result<Option<Standing>, Fault> {
@@ -114,9 +115,10 @@ pub(crate) async fn bump(
     namespace: &Namespace,
     mark: &Mark,
 ) -> Result<Stamp, Fault> {
-    let mut call = scripts.bump_mark.key(namespace.prefix());
-    call.arg(member(mark)).arg(nonce()).arg(MOST_MARKS).arg(DROPPED_AT_ONCE);
-    match reply::array(conn.script(&call).await?)?.as_slice() {
+    let prefix = namespace.prefix();
+    let call = scripts.bump_mark.on(prefix.as_bytes(), prefix, conn.writer());
+    let call = call.arg(member(mark)).arg(nonce()).arg(MOST_MARKS).arg(DROPPED_AT_ONCE);
+    match reply::array(conn.script(&call.whole()).await?)?.as_slice() {
         [nonce, seq] => {
             let at = Stamp { nonce: reply::score(nonce)?, seq: reply::score(seq)? };
             if !seen.goes_back(conn, namespace, at) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    Capability, Claim, Error, ErrorKind, Feed, FeedSink, Key, LinkId, LinkState, Mark, Marks, Namespace,
-    Page, PutIf, Read, RemoveIf, Stamp, Store, Ttl, Version, Written,
+    Capability, Claim, Error, ErrorKind, Feed, FeedMode, FeedSink, Key, LinkId, LinkState, Mark, Marks,
+    Namespace, Page, PutIf, Read, RemoveIf, Stamp, Store, Ttl, Version, Written,
 };
 use redis::{Pipeline, Value};
 
@@ -76,15 +76,23 @@ impl Store for RedisStore {
             claims: true,
             marks: true,
             scan: true,
-            feed: Feed::Tracking,
+            feed: match self.client.mode {
+                FeedMode::TtlOnly => Feed::Polled,
+                FeedMode::PubSub => Feed::PubSub,
+                _ => Feed::Tracking,
+            },
             max_value: Self::MAX_VALUE,
         }
     }
 
     fn link_state(&self) -> LinkState {
         let main = &self.client.main;
-        let (status, reason) = main.status();
-        let feed = if main.tracking() { Feed::Tracking } else { Feed::None };
+        let (status, mut reason) = main.status();
+        let mut feed = main.feed();
+        if feed == Feed::PubSub && self.client.feed.is_anybody_behind(main.link()) {
+            feed = Feed::Polled;
+            reason = Some("others change things without publishing it".into());
+        }
         LinkState { link: main.link(), status, feed, alive_at: main.alive_at(), reason }
     }
 
@@ -127,7 +135,7 @@ impl Store for RedisStore {
                 format!("{} bytes are to be stored, {} at most are allowed", bytes.len(), Self::MAX_VALUE);
             return Err(Error::new(ErrorKind::TooLarge, message).for_key(key.user()));
         }
-        let main = self.client.conn_to_change().await?;
+        let main = self.client.conn_to_change(key.prefix()).await?;
         match self.client.put_over(&main, key, &bytes, ttl, condition).await {
             Ok(stored) => {
                 // What goes over the other connection is not registered on the tracked one.
@@ -137,7 +145,7 @@ impl Store for RedisStore {
             Err((conn, fault)) => {
                 if fault.cause == Cause::OutOfMemory && condition == PutIf::Always {
                     // The older value must not live on; if this fails too, nothing more can be done here.
-                    conn.one(redis::cmd("UNLINK").arg(key.as_bytes())).await.ok();
+                    self.client.remove(&main, key).await.ok();
                 }
                 Err(conn.error(fault))
             }
@@ -145,16 +153,18 @@ impl Store for RedisStore {
     }
 
     async fn remove(&self, key: &Key, condition: RemoveIf) -> Result<bool, Error> {
-        let conn = self.client.conn_to_change().await?;
-        let scripts = &self.client.scripts;
+        let conn = self.client.conn_to_change(key.prefix()).await?;
+        let (scripts, writer) = (&self.client.scripts, conn.writer());
         let removed = match &condition {
-            RemoveIf::Always => conn.one(redis::cmd("UNLINK").arg(key.as_bytes())).await,
+            RemoveIf::Always => self.client.remove(&conn, key).await,
             RemoveIf::Version(version) => {
-                conn.script(scripts.remove_version.key(key.as_bytes()).arg(&version.as_bytes()[..])).await
+                let call = scripts.remove_version.on(key.as_bytes(), key.prefix(), writer);
+                conn.script(&call.arg(&version.as_bytes()[..]).whole()).await
             }
             RemoveIf::Bytes(bytes) => {
                 let conn = self.client.conn_for(&conn, bytes.len()).await?;
-                conn.script(scripts.remove_bytes.key(key.as_bytes()).arg(&bytes[..])).await
+                let call = scripts.remove_bytes.on(key.as_bytes(), key.prefix(), writer);
+                conn.script(&call.arg(&bytes[..]).whole()).await
             }
         };
         let removed = removed.and_then(|reply| reply::int(Some(reply))).map_err(|fault| conn.error(fault))?;
@@ -162,12 +172,12 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, key: &Key, lease: Bytes, ttl: Ttl, over: Option<Version>) -> Result<Claim, Error> {
-        let conn = self.client.conn_to_change().await?;
-        let mut call = self.client.scripts.claim.key(key.as_bytes());
+        let conn = self.client.conn_to_change(key.prefix()).await?;
+        let call = self.client.scripts.claim.on(key.as_bytes(), key.prefix(), None);
         let over = over.map(|version| version.as_bytes().to_vec()).unwrap_or_default();
-        call.arg(&lease[..]).arg(ttl.as_millis()).arg(over);
-        call.arg(&self.client.lease_magic[..]).arg(self.client.large_value);
-        let reply = conn.script(&call).await;
+        let call = call.arg(&lease[..]).arg(ttl.as_millis()).arg(over);
+        let call = call.arg(&self.client.lease_magic[..]).arg(self.client.large_value);
+        let reply = conn.script(&call.whole()).await;
         let claimed = reply.and_then(|reply| self.client.claimed(&conn, key, &lease, ttl, reply));
         match claimed.map_err(|fault| conn.error(fault))? {
             Claimed::Answer(claim) => Ok(claim),
@@ -189,6 +199,7 @@ impl Store for RedisStore {
 
     async fn bump_mark(&self, namespace: &Namespace, mark: &Mark) -> Result<Stamp, Error> {
         let conn = self.client.conn().await?;
+        conn.say_silent(namespace.prefix()).await.map_err(|fault| conn.error(fault))?;
         let _told = self.client.feed.will_mark(namespace);
         marks::bump(&conn, &self.client.scripts, &self.client.seen, namespace, mark)
             .await

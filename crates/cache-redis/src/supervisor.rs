@@ -3,20 +3,27 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Error, ErrorKind, LinkId, random_u64};
+use cache_core::{LinkId, random_u64};
 use parking_lot::Mutex;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::backoff;
+use crate::canary::Tested;
 use crate::conn::Conn;
 use crate::connect::{Connected, connect};
 use crate::fault::{Cause, Fault};
-use crate::info;
-use crate::link::{Shared, State};
-use crate::reply;
+use crate::feed::Feed;
+use crate::link::{Shared, State, Wiring};
+use crate::vitals;
 
 /// If this task is called so much too late, this machine stood still and the server's answers may be waiting.
 const STANDSTILL: Duration = Duration::from_millis(100);
+/// A machine that was suspended for longer may have missed something. Clocks that are read one after the other differ a
+/// little.
+const SUSPENDED: Duration = Duration::from_millis(100);
+/// How long to use a feed that is less than it could be before looking again.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How long to stay with a replica before looking for the primary again, which the address may lead to by then.
 const STAY_WITH_REPLICA: Duration = Duration::from_secs(1);
 
@@ -24,12 +31,13 @@ const STAY_WITH_REPLICA: Duration = Duration::from_secs(1);
 pub(crate) async fn run(shared: &Shared) {
     let mut logged = None;
     loop {
-        let fault = match attempt(shared, shared.next()).await {
+        let began = Instant::now();
+        let (fault, took) = match attempt(shared, shared.next()).await {
             Ok(connected) => {
                 logged = None;
-                use_up(shared, connected).await
+                (use_up(shared, connected).await, Duration::ZERO)
             }
-            Err(fault) => fault,
+            Err(fault) => (fault, began.elapsed()),
         };
         if logged.as_deref() != Some(fault.error.message()) {
             let (purpose, address) = (shared.wiring.purpose, &shared.wiring.address);
@@ -38,7 +46,7 @@ pub(crate) async fn run(shared: &Shared) {
         }
         let trouble = fault.trouble();
         shared.state.send_replace(State::Down(fault.error));
-        sleep(backoff::delay(trouble, random_u64())).await;
+        sleep(backoff::delay(trouble, took, random_u64())).await;
     }
 }
 
@@ -49,10 +57,7 @@ async fn attempt(shared: &Shared, link: LinkId) -> Result<Connected, Fault> {
         shut_out_the_given_up(shared, &connected.conn).await?;
         Ok(connected)
     };
-    timeout(bound, connecting).await.unwrap_or_else(|_| {
-        let message = format!("the server did not let us in within {bound:?}");
-        Err(Fault { error: Error::new(ErrorKind::Timeout, message), cause: Cause::Other })
-    })
+    timeout(bound, connecting).await.unwrap_or_else(|_| Err(Fault::not_in_time(bound)))
 }
 
 /// What was sent over an earlier connection must not be carried out after what is sent over this one.
@@ -70,7 +75,7 @@ async fn shut_out_the_given_up(shared: &Shared, conn: &Conn) -> Result<(), Fault
 
 /// Hands the connection out until it is of no use any more.
 async fn use_up(shared: &Shared, connected: Connected) -> Fault {
-    let Connected { conn, mut driver, sent_at } = connected;
+    let Connected { conn, mut driver, mut listens, sent_at } = connected;
     if let Some(feed) = &shared.wiring.feed {
         // Before anybody gets an answer over it.
         feed.retire_all(conn.link);
@@ -78,6 +83,7 @@ async fn use_up(shared: &Shared, connected: Connected) -> Fault {
     }
     shared.answered(sent_at);
     tracing::info!(purpose = shared.wiring.purpose, address = %shared.wiring.address, "connected");
+    log_feed(shared, &conn);
     let conn = Arc::new(conn);
     shared.state.send_replace(State::Up(Arc::clone(&conn)));
     let answered = Mutex::new(Instant::now());
@@ -87,25 +93,51 @@ async fn use_up(shared: &Shared, connected: Connected) -> Fault {
         fault = ask_on(shared, &conn, &answered) => fault,
         fault = lose_patience(shared, &answered) => fault,
         _ = driver.join_next() => Fault::broken("the connection was closed"),
+        () = ended(&mut listens) => Fault::broken("the connection that listens was closed"),
         error = shared.suspicion.of(conn.link) => Fault { error, cause: Cause::Broken },
+    }
+}
+
+/// One line each time that it changes.
+fn log_feed(shared: &Shared, conn: &Conn) {
+    let before = shared.logged_feed.lock().replace(conn.feed);
+    if shared.wiring.feed.is_none() || before == Some(conn.feed) {
+        return;
+    }
+    let (feed, address) = (conn.feed, &shared.wiring.address);
+    if let Some(reason) = conn.shortfall.as_deref() {
+        tracing::warn!(?feed, reason, %address, "changes by others are told in a lesser way");
+    } else {
+        tracing::info!(?feed, %address, "this is how changes by others are told");
+    }
+}
+
+/// Ends when this task has, if there is one.
+async fn ended(task: &mut Option<JoinSet<()>>) {
+    match task {
+        Some(task) => drop(task.join_next().await),
+        None => std::future::pending().await,
     }
 }
 
 /// Asks again and again whether the server is there, and tells what it says. Ends with what is wrong.
 async fn ask_on(shared: &Shared, conn: &Conn, answered: &Mutex<Instant>) -> Fault {
     let since = Instant::now();
-    let mut dropped = conn.dropped_before;
+    let mut pulse = Pulse { suspended: shared.wiring.clock.suspended(), dropped: conn.dropped_before };
     loop {
         let next = *answered.lock() + shared.wiring.heartbeat;
         if let Err(fault) = until(shared, conn, next).await {
             return fault;
         }
-        match beat(shared, conn, &mut dropped).await {
+        match beat(shared, conn, &mut pulse).await {
             Ok(sent) => *answered.lock() = sent,
             Err(fault) => return fault,
         }
         if conn.replica && since.elapsed() >= STAY_WITH_REPLICA {
             return Fault::broken("the server is a replica and takes no writes");
+        }
+        if conn.try_again && since.elapsed() >= TRY_AGAIN_AFTER {
+            return Fault::broken("a better feed may work by now");
         }
     }
 }
@@ -119,29 +151,56 @@ async fn until(shared: &Shared, conn: &Conn, next: Instant) -> Result<(), Fault>
     loop {
         tokio::select! {
             () = sleep_until(next) => return Ok(()),
-            () = feed.marks_changed() => feed.refresh_marks(conn).await?,
+            () = feed.marks_changed() => {
+                // Perhaps by somebody who has just begun to listen.
+                if feed.is_anybody_behind(conn.link) {
+                    hear_all(shared, conn, feed).await?;
+                }
+                feed.refresh_marks(conn).await?;
+            }
         }
     }
 }
 
-/// One question and its answer. Returns when it was sent. `dropped` is how many keys the server had dropped before.
-async fn beat(shared: &Shared, conn: &Conn, dropped: &mut Option<u64>) -> Result<Instant, Fault> {
-    let (sent, sent_at) = (Instant::now(), shared.wiring.clock.now());
-    let word = random_u64().to_string();
-    let echo = conn.one(redis::cmd("PING").arg(&word)).await?;
-    if reply::bytes(Some(echo))?.as_deref() != Some(word.as_bytes()) {
-        return Err(reply::odd());
+/// Ends when everything was heard that was published so far.
+async fn hear_all(shared: &Shared, conn: &Conn, feed: &Feed) -> Result<(), Fault> {
+    match &conn.subscriber {
+        Some(subscriber) => feed.keep_in_step(conn, subscriber, &shared.wiring.scripts).await,
+        None => Ok(()),
+    }
+}
+
+/// What heartbeats remember from one to the next.
+struct Pulse {
+    /// How long this machine had been suspended when the first was due.
+    suspended: Duration,
+    /// How many keys the server had dropped to make room.
+    dropped: Option<u64>,
+}
+
+/// Some questions and their answers. Returns when they were sent.
+async fn beat(shared: &Shared, conn: &Conn, pulse: &mut Pulse) -> Result<Instant, Fault> {
+    let Wiring { clock, heartbeat, feed, .. } = &shared.wiring;
+    let (sent, sent_at) = (Instant::now(), clock.now());
+    if clock.suspended().saturating_sub(pulse.suspended) > SUSPENDED {
+        return Err(Fault::broken("this machine was suspended, and may have missed what was told"));
+    }
+    let vitals = vitals::check(conn, *heartbeat).await?;
+    if let Some(Tested::Unheard) = vitals.tested {
+        return Err(Fault::broken("what the server tells does not arrive any more"));
     }
     shared.answered(sent_at);
-    if let Some(feed) = &shared.wiring.feed {
-        if conn.tracking && dropped.is_some() {
-            let now = info::dropped(conn).await?;
-            if now != *dropped {
-                // Which ones is not told if it made room for a command of ours.
-                feed.retire_all(conn.link);
-            }
-            *dropped = now.or(*dropped);
+    if let Some(feed) = feed {
+        if !vitals.same_data {
+            tracing::warn!("another database has taken the place of the one that was there");
+            feed.retire_all(conn.link);
         }
+        if vitals.dropped != pulse.dropped {
+            // Which ones is not told if it made room for a command of ours.
+            feed.retire_all(conn.link);
+            pulse.dropped = vitals.dropped;
+        }
+        hear_all(shared, conn, feed).await?;
         // What was announced before the answer came is told before it is said that all was told.
         feed.refresh_marks(conn).await?;
         feed.alive(conn.link, sent_at);

@@ -1,19 +1,23 @@
-//! The promises of the trait, kept by a real server.
+//! The promises of the trait, kept by a real server, with each feed.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cache_core::FeedMode;
+use cache_redis::RedisStore;
 use cache_testkit::conformance::Bed;
 use cache_testkit::redis::fresh_namespace;
 
-async fn bed() -> Bed {
+async fn bed(mode: FeedMode) -> Bed {
     let server = common::shared();
+    let client = || Arc::new(RedisStore::builder(server.url()).feed(mode).build().unwrap());
     Bed {
-        store: common::client(server),
-        other: common::client(server),
+        store: client(),
+        other: client(),
         namespace: fresh_namespace("conformance").unwrap(),
         advance: Box::new(|by| {
             Box::pin(async move {
@@ -29,4 +33,14 @@ async fn bed() -> Bed {
     }
 }
 
-cache_testkit::conformance_suite!(bed);
+mod tracking {
+    cache_testkit::conformance_suite!(|| super::bed(cache_core::FeedMode::Auto));
+}
+
+mod published {
+    cache_testkit::conformance_suite!(|| super::bed(cache_core::FeedMode::PubSub));
+}
+
+mod polled {
+    cache_testkit::conformance_suite!(|| super::bed(cache_core::FeedMode::TtlOnly));
+}

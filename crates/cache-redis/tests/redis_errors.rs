@@ -50,6 +50,21 @@ async fn a_server_that_became_a_replica_is_left_and_found_again_when_it_is_none(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_a_replica_refused_ends_its_connection_at_once() {
+    let server = own(&Options::new());
+    let minute = std::time::Duration::from_secs(60);
+    // Its heart beats too seldom to see the role.
+    let store = RedisStore::builder(server.url()).heartbeat(minute).lease(minute * 3).build().unwrap();
+    let (_, key) = key("refused");
+    let link = store.get(&key).await.unwrap().link;
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]).unwrap();
+    let error = store.put(&key, "w".into(), common::minute(), PutIf::Always).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    let left = || store.link_state().link != link;
+    cache_testkit::eventually(std::time::Duration::from_secs(5), "it is left", left).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_that_is_missing_or_wrong_is_the_callers_mistake() {
     let server = own(&Options::new().password("hunter2"));
     let port = server.addr().port();
@@ -125,8 +140,8 @@ async fn a_user_without_a_right_is_told_so_and_the_rest_works() {
     // Without tracking nothing may be kept in memory, and that can be seen.
     let store = without("client");
     let read = store.get(&key).await.unwrap();
-    assert!(read.found.is_some() && !read.tracked);
-    assert_eq!(store.link_state().feed, Feed::None);
+    assert!(read.found.is_some() && !read.tracked, "nobody listens");
+    assert_eq!(store.link_state().feed, Feed::PubSub, "which hears all who publish");
     assert_eq!(store.link_state().status, LinkStatus::Up);
     // Marks are asked for instead of announced.
     let log = cache_testkit::FeedLog::subscribed_to(&store, &namespace);
@@ -195,6 +210,9 @@ async fn a_server_that_loads_its_data_is_away_for_that_time() {
     let slowly = ["--key-load-delay", "500", "--loading-process-events-interval-bytes", "1024"];
     let server = own(&Options::new().arguments(slowly));
     let (store, (_, key)) = (client(&server), key("loading"));
+    // With a feed the first questions are others than without.
+    let polled = RedisStore::builder(server.url()).feed(cache_core::FeedMode::TtlOnly).build().unwrap();
+    polled.connected().await.unwrap();
     store.put(&key, "v".into(), minute(), PutIf::Always).await.unwrap();
     let fill: Vec<String> = (0..6_000).flat_map(|i| [format!("fill:{i}"), "x".to_owned()]).collect();
     let mset: Vec<&str> = std::iter::once("MSET").chain(fill.iter().map(String::as_str)).collect();
@@ -202,8 +220,10 @@ async fn a_server_that_loads_its_data_is_away_for_that_time() {
     server.command(&["SAVE"]).unwrap();
     server.restart().unwrap();
     let within = std::time::Duration::from_secs(10);
-    let loading = || store.link_state().reason.is_some_and(|reason| reason.contains("LOADING"));
-    cache_testkit::eventually(within, "it is seen to load", loading).await.unwrap();
+    for store in [&*store, &polled] {
+        let loading = || store.link_state().reason.is_some_and(|reason| reason.contains("LOADING"));
+        cache_testkit::eventually(within, "it is seen to load", loading).await.unwrap();
+    }
     assert_eq!(store.get(&key).await.unwrap_err().kind(), ErrorKind::Unavailable);
     common::up(&store, within).await;
     let found = store.get(&key).await.unwrap().found;

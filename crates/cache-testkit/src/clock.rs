@@ -43,6 +43,7 @@ struct Shared {
     now: Moment,
     unix_base: u64,
     unix_base_at: Moment,
+    suspended: Duration,
     next_sleep: u64,
     /// By moment and then by age, so that sleepers wake in the order in which their time comes.
     sleepers: BTreeMap<(Moment, u64), Waker>,
@@ -56,6 +57,7 @@ impl FakeClock {
                 now: Moment::START,
                 unix_base: 1_767_225_600_000,
                 unix_base_at: Moment::START,
+                suspended: Duration::ZERO,
                 next_sleep: 0,
                 sleepers: BTreeMap::new(),
             })),
@@ -67,6 +69,11 @@ impl FakeClock {
     /// move time.
     pub fn on_advance(&self, hook: impl Fn() -> bool + Send + Sync + 'static) {
         self.hooks.lock().push(Arc::new(hook));
+    }
+
+    /// The machine is suspended for so long, and its time stands still meanwhile.
+    pub fn suspend(&self, by: Duration) {
+        self.shared.lock().suspended += by;
     }
 
     /// Moves time and then wakes every sleeper whose moment has come, in order. Those who sleep again while they
@@ -126,6 +133,10 @@ impl Clock for FakeClock {
         let shared = self.shared.lock();
         let passed = shared.now.since(shared.unix_base_at).as_millis();
         shared.unix_base.saturating_add(u64::try_from(passed).unwrap_or(u64::MAX))
+    }
+
+    fn suspended(&self) -> Duration {
+        self.shared.lock().suspended
     }
 }
 

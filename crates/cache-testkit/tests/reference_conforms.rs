@@ -72,6 +72,11 @@ async fn without_a_feed() {
 }
 
 #[tokio::test]
+async fn with_signs_of_life_alone() {
+    assert_missing(&run_on(|all| all.feed(Feed::Polled)).await, &[Need::Feed, Need::Tracking]);
+}
+
+#[tokio::test]
 async fn with_a_published_feed() {
     assert_missing(&run_on(|all| all.feed(Feed::PubSub)).await, &[Need::Tracking]);
 }

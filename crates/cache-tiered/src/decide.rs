@@ -53,6 +53,12 @@ pub(crate) fn place(fresh: Duration, total: Duration, remaining: Option<Duration
     }
 }
 
+/// The entry answers until `end` at the latest, fresh or stale.
+pub(crate) fn end_by(meta: &mut Meta, end: Moment) {
+    meta.dead_at = meta.dead_at.min(end);
+    meta.fresh_until = meta.fresh_until.min(end);
+}
+
 /// What a caller with a loader is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plan {

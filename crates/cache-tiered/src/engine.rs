@@ -13,6 +13,7 @@ use crate::apart::apart;
 use crate::breaker::Breaker;
 use crate::counters::Counters;
 use crate::data;
+use crate::decide;
 use crate::find::Found;
 use crate::flight::Flights;
 use crate::lease::{Lease, Trust};
@@ -193,9 +194,13 @@ impl Engine {
         self.store.as_ref().is_none_or(|store| store.capability().marks)
     }
 
-    /// The feed that the store is able to give, or `None` if there is nobody else.
+    /// The feed in use, or `None` if there is nobody else. Without a link it is the one that the store is able to give.
     pub(crate) fn shared_feed(&self) -> Option<Feed> {
-        self.store.as_ref().map(|store| store.capability()).filter(|it| it.shared).map(|it| it.feed)
+        let store = self.store.as_ref().filter(|store| store.capability().shared)?;
+        Some(match store.link_state().feed {
+            Feed::None => store.capability().feed,
+            feed => feed,
+        })
     }
 
     /// What keeps tier 1 in step with other processes now.
@@ -206,11 +211,20 @@ impl Engine {
         }
     }
 
-    /// Whether tier 1 may keep a copy, given that the store will or will not announce later changes of it.
-    pub(crate) fn may_copy(&self, tracked: bool) -> bool {
-        // Without any feed copies live by their TTL, which is what such a store is used for.
-        let announced = tracked || self.shared_feed().is_none_or(|feed| feed == Feed::None);
-        announced && self.lease.allows_copies() && self.check_open().is_ok()
+    /// A copy for tier 1 of an entry that the store has, if there is to be one. Where later changes are not announced it
+    /// ends `untracked_max_age` after the store was asked, at the latest.
+    pub(crate) fn copy_of(&self, entry: &LocalEntry, tracked: bool, sent_at: Moment) -> Option<LocalEntry> {
+        if !self.lease.allows_copies() || self.check_open().is_err() {
+            return None;
+        }
+        let mut copy = entry.clone();
+        match if tracked { None } else { self.shared_feed() } {
+            // Of this one they are not, although they are of others: it waits until it can be read as one of those.
+            Some(feed) if feed.announces() => return None,
+            Some(_) => decide::end_by(&mut copy.meta, sent_at + self.settings.untracked_max_age),
+            None => {}
+        }
+        Some(copy).filter(|copy| copy.meta.dead_at > sent_at)
     }
 
     /// The position for a load that began then, once it has asked for its claim. A claim that was not answered has used

@@ -260,8 +260,10 @@ impl Engine {
             return Found::nothing(Status::Absent, Seen::Useless(meta.version));
         }
         let entry = LocalEntry { value: Value::Encoded(Arc::new(payload)), meta, weight };
-        if self.may_copy(tracked) && !self.writing.is_under_way(hash, key.user()) {
-            self.copy(hash, key.user(), entry.clone(), Fill::Promote(token));
+        if let Some(copy) = self.copy_of(&entry, tracked, sent_at)
+            && !self.writing.is_under_way(hash, key.user())
+        {
+            self.copy(hash, key.user(), copy, Fill::Promote(token));
         }
         let (status, seen) = match freshness {
             Freshness::Fresh => (Status::Fresh, Seen::Nothing),

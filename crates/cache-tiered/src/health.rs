@@ -66,6 +66,8 @@ impl Engine {
         if link.status != LinkStatus::Up {
             let reason = link.reason.as_deref().unwrap_or("no reason known");
             health.reasons.push(format!("the link to the store is {:?}: {reason}", link.status));
+        } else if let Some(reason) = link.reason.as_deref() {
+            health.reasons.push(format!("changes by others are told in a lesser way: {reason}"));
         }
         if let Err(error) = self.probe(store).await {
             health.reasons.push(error.to_string());
@@ -80,9 +82,10 @@ impl Engine {
             health.reasons.push("the link to the store does not show that it lives".to_owned());
         }
         if health.coherence == Coherence::TtlOnly {
-            health
-                .reasons
-                .push("the store does not announce changes: copies live by their TTL alone".to_owned());
+            health.reasons.push(format!(
+                "changes are not announced: copies live for {:?} at most",
+                self.settings.untracked_max_age
+            ));
         }
         if !health.reasons.is_empty() {
             health.status = HealthStatus::Degraded;

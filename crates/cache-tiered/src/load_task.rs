@@ -239,10 +239,13 @@ impl Engine {
             Permit::Leased(version) | Permit::Over(version) => PutIf::Version(*version),
             _ => PutIf::Absent,
         };
+        let sent_at = self.timer.now();
         match self.timed("put", store.put(&full, sealed, keep.total, condition)).await {
             Ok(written) if written.stored => {
-                if self.may_copy(written.tracked) && !self.writing.is_under_way(load.hash, &load.key) {
-                    self.copy(load.hash, &load.key, entry, Fill::Load(token));
+                if let Some(copy) = self.copy_of(&entry, written.tracked, sent_at)
+                    && !self.writing.is_under_way(load.hash, &load.key)
+                {
+                    self.copy(load.hash, &load.key, copy, Fill::Load(token));
                 }
                 true
             }

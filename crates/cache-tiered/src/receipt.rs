@@ -66,7 +66,9 @@ pub enum Coherence {
     Private,
     /// The store announces what others change.
     Feed,
-    /// Nothing: copies live by their TTL alone.
+    /// Writers publish what they change. What others change who do not is not announced.
+    PubSub,
+    /// Nothing: copies live by their TTL, and no longer than `untracked_max_age`.
     TtlOnly,
     /// Nothing: the link to the store does not show that it lives, so changes by others may have been missed.
     Disconnected,
@@ -78,8 +80,9 @@ impl Coherence {
     pub(crate) fn of(shared_feed: Option<Feed>) -> Self {
         match shared_feed {
             None => Self::Private,
-            Some(Feed::None) => Self::TtlOnly,
-            Some(_) => Self::Feed,
+            Some(Feed::Tracking) => Self::Feed,
+            Some(Feed::PubSub) => Self::PubSub,
+            Some(_) => Self::TtlOnly,
         }
     }
 }

@@ -135,7 +135,7 @@ impl Engine {
         let still = || self.outbox.is_waiting(key, pending.ticket);
         let Some(_turn) = self.turns.replay(key, still) else { return true };
         // Others who write the key meanwhile see that they are not alone, and nothing fills tier 1.
-        let write = Write::begin(self, hash, key);
+        let (write, sent_at) = (Write::begin(self, hash, key), self.timer.now());
         let told = match self.namespace.key(key) {
             Err(error) => Err(error),
             Ok(full) => match (pending.before, &pending.write) {
@@ -145,7 +145,7 @@ impl Engine {
                     Ok(Some((entry, tracked))) => {
                         self.outbox.told(key, pending.ticket);
                         self.count_replayed(true);
-                        self.keep_written(write, hash, key, entry, tracked);
+                        self.keep_written(write, hash, key, &entry, tracked, sent_at);
                         return true;
                     }
                     Ok(None) => {
@@ -231,17 +231,18 @@ impl Engine {
         write: Write<'_>,
         hash: u64,
         key: &str,
-        entry: LocalEntry,
+        entry: &LocalEntry,
         tracked: bool,
+        sent_at: Moment,
     ) {
         let fill = Fill::Load(write.token());
         let tags = entry.meta.tags.clone();
+        let Some(copy) = self.copy_of(entry, tracked, sent_at) else { return };
         // If two writes crossed, or a change by somebody else came in between, which one the store took last is for the
         // next read to find out.
-        if self.may_copy(tracked)
-            && write.is_alone()
+        if write.is_alone()
             && self.outbox.hides(key, tags.as_deref()).is_none()
-            && self.local.insert(hash, key, entry, fill) == Filled::Stored
+            && self.local.insert(hash, key, copy, fill) == Filled::Stored
         {
             write.kept();
         }

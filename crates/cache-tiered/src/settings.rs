@@ -48,6 +48,9 @@ pub struct Settings {
     /// How long after that tier 1 goes on answering when the store cannot be asked, with receipts that say so: 0 (not
     /// at all, the default) to 1 day.
     pub disconnected_max_age: Duration,
+    /// How long a copy answers whose later changes the store does not announce, counted from when the store was asked: 0
+    /// (none is kept) to 1 hour, 1 s by default, which is what a lease allows too.
+    pub untracked_max_age: Duration,
     /// When the store is left alone because it fails.
     pub breaker: BreakerSettings,
     /// The most keys and tags for which something is kept to be told to the store when it is back: 1 to 100 000,
@@ -79,6 +82,7 @@ impl Default for Settings {
             on_store_error: OnStoreError::default(),
             lease: Duration::from_secs(1),
             disconnected_max_age: Duration::ZERO,
+            untracked_max_age: Duration::from_secs(1),
             breaker: BreakerSettings::default(),
             replay_queue: 10_000,
             claims: true,
@@ -115,6 +119,7 @@ impl Settings {
             Duration::ZERO,
             Duration::from_secs(86_400),
         );
+        within("untracked_max_age", self.untracked_max_age, Duration::ZERO, Duration::from_secs(3600));
         self.breaker.check(problems);
         problems.check((1..=100_000).contains(&self.replay_queue), || {
             format!("replay_queue is {}, 1 to 100000 are allowed", self.replay_queue)

@@ -45,6 +45,10 @@ impl Clock for TokioTimer {
     fn unix_millis(&self) -> u64 {
         self.clock.unix_millis()
     }
+
+    fn suspended(&self) -> Duration {
+        self.clock.suspended()
+    }
 }
 
 impl Timer for TokioTimer {

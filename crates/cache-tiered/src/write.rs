@@ -146,7 +146,7 @@ impl Engine {
         let result = match put.await {
             Ok(written) => {
                 self.outbox.settle(key, queued_before);
-                self.keep_written(write, hash, key, entry, written.tracked);
+                self.keep_written(write, hash, key, &entry, written.tracked, began);
                 Ok(())
             }
             Err(error) if self.settings.on_store_error == OnStoreError::Fail => {

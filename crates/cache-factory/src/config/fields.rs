@@ -45,6 +45,7 @@ impl Table for CacheConfig {
         fields.field("on_store_error", "`degrade` or `fail`", &mut self.on_store_error);
         fields.field("lease", "seconds from 0.1 to 60", &mut self.lease);
         fields.field("disconnected_max_age", "seconds from 0 to 86400", &mut self.disconnected_max_age);
+        fields.field("untracked_max_age", "seconds from 0 to 3600", &mut self.untracked_max_age);
         fields.field("replay_queue", "a whole number from 1 to 100000", &mut self.replay_queue);
         fields.table("breaker", &mut self.breaker);
         fields.table("ai", &mut self.ai);
@@ -80,5 +81,6 @@ impl Table for RedisConfig {
         fields.field("password_file", "the path of a file", &mut self.password_file);
         fields.field("connect_timeout", "seconds from 0.001 to 60", &mut self.connect_timeout);
         fields.field("fail_on_connection_error", "true or false", &mut self.fail_on_connection_error);
+        fields.field("feed", "`auto`, `tracking`, `pubsub` or `ttl_only`", &mut self.feed);
     }
 }

@@ -30,6 +30,7 @@ impl CacheConfig {
             on_store_error: self.on_store_error.or(lower.on_store_error),
             lease: self.lease.or(lower.lease),
             disconnected_max_age: self.disconnected_max_age.or(lower.disconnected_max_age),
+            untracked_max_age: self.untracked_max_age.or(lower.untracked_max_age),
             replay_queue: self.replay_queue.or(lower.replay_queue),
             breaker: match (self.breaker, lower.breaker) {
                 (Some(breaker), Some(lower)) => Some(breaker.over(lower)),
@@ -64,6 +65,7 @@ impl CacheConfig {
             on_store_error: None,
             lease: None,
             disconnected_max_age: None,
+            untracked_max_age: None,
             replay_queue: None,
             breaker: None,
             redis: None,
@@ -122,6 +124,7 @@ impl RedisConfig {
             password_file: self.password_file.or(lower.password_file),
             connect_timeout: self.connect_timeout.or(lower.connect_timeout),
             fail_on_connection_error: self.fail_on_connection_error.or(lower.fail_on_connection_error),
+            feed: self.feed.or(lower.feed),
         }
     }
 }

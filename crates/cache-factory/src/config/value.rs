@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::Format;
+use cache_core::{FeedMode, Format};
 use cache_tiered::OnStoreError;
 
 use super::CacheType;
@@ -186,6 +186,15 @@ impl Words for Format {
 
 impl Words for OnStoreError {
     const WORDS: &'static [(&'static str, Self)] = &[("degrade", Self::Degrade), ("fail", Self::Fail)];
+}
+
+impl Words for FeedMode {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("tracking", Self::Tracking),
+        ("pubsub", Self::PubSub),
+        ("ttl_only", Self::TtlOnly),
+    ];
 }
 
 impl Words for CacheType {

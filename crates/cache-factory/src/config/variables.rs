@@ -176,6 +176,7 @@ mod tests {
             ("on_store_error", "fail"),
             ("lease", "0.5"),
             ("disconnected_max_age", "90"),
+            ("untracked_max_age", "0.25"),
             ("replay_queue", "100"),
             ("breaker.failures", "3"),
             ("breaker.window", "10"),
@@ -189,6 +190,7 @@ mod tests {
             ("redis.password_file", "/run/secret"),
             ("redis.connect_timeout", "0.25"),
             ("redis.fail_on_connection_error", "true"),
+            ("redis.feed", "ttl_only"),
         ];
         let paths = Path::all();
         assert_eq!(paths.len(), values.len());

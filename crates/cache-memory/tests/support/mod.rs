@@ -53,6 +53,10 @@ impl Clock for TestClock {
     fn unix_millis(&self) -> u64 {
         0
     }
+
+    fn suspended(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// An entry that is fresh and alive until these moments.

@@ -6,7 +6,7 @@ use cache_core::{Capability, ErrorKind, Feed, Mark, Namespace, VersionSource};
 
 use super::Bed;
 use super::bed::{envelope, long};
-use crate::FeedLog;
+use crate::{FeedEvent, FeedLog, eventually};
 
 /// A part of the [`Capability`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Need {
     Marks,
     /// Scans.
     Scan,
-    /// A feed of any kind.
+    /// A feed that announces what others change.
     Feed,
     /// A feed that comes in the order of the replies.
     Tracking,
@@ -34,7 +34,7 @@ impl Need {
             Self::Claims => capability.claims,
             Self::Marks => capability.marks,
             Self::Scan => capability.scan,
-            Self::Feed => capability.feed != Feed::None,
+            Self::Feed => capability.feed.announces(),
             Self::Tracking => capability.feed == Feed::Tracking,
         }
     }
@@ -47,7 +47,7 @@ impl Need {
             Self::Scan => has_no_scan(bed).await,
             Self::Feed => has_no_feed(bed).await,
             // A feed of another kind has cases of its own.
-            Self::Tracking if bed.store.capability().feed != Feed::None => {}
+            Self::Tracking if bed.store.capability().feed.announces() => {}
             Self::Tracking => has_no_feed(bed).await,
         }
     }
@@ -84,10 +84,22 @@ async fn has_no_scan(bed: &Bed) {
 }
 
 async fn has_no_feed(bed: &Bed) {
-    let log = FeedLog::subscribed_to(&*bed.store, &bed.namespace);
-    assert_eq!(Arc::weak_count(&log), 0, "a store without a feed keeps no sink");
+    let (log, feed) = (FeedLog::subscribed_to(&*bed.store, &bed.namespace), bed.store.capability().feed);
     let key = bed.key("untracked");
     bed.put(&key, "v", long()).await;
     assert!(!bed.read(&key).await.tracked, "nothing is tracked without a feed");
-    assert_eq!(bed.store.link_state().feed, Feed::None);
+    assert_eq!(bed.store.link_state().feed, feed);
+    if feed == Feed::None {
+        assert_eq!(Arc::weak_count(&log), 0, "a store without a feed keeps no sink");
+        return;
+    }
+    // What is polled gives signs of life, and brings marks.
+    let alive = || log.count(|event| matches!(event, FeedEvent::Alive(..))) > 0;
+    eventually(bed.patience(), "there is a sign of life", alive).await.expect("a polled store is alive");
+    if bed.store.capability().marks {
+        bed.store.read_marks(&bed.namespace, &[]).await.expect("read_marks answers");
+        let at = bed.other.bump_mark(&bed.namespace, &Mark::Clear).await.expect("bump_mark answers");
+        let told = || log.count(|event| *event == FeedEvent::Mark(Mark::Clear, at)) > 0;
+        eventually(bed.patience(), "the mark is told", told).await.expect("a polled store brings marks");
+    }
 }

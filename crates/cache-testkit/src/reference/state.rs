@@ -105,7 +105,7 @@ impl State {
         if self.capability.feed == Feed::Tracking {
             self.sessions[client].tracked.insert(key.into());
         }
-        self.capability.feed != Feed::None
+        self.capability.feed.announces()
     }
 
     pub(super) fn bump_mark(&mut self, by: usize, namespace: &Namespace, mark: &Mark) -> Stamp {
