@@ -63,7 +63,8 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// The longest that an attempt to connect may take: 1 ms to 1 minute, 1 s by default. Signing in may take half of it.
+    /// The longest that an attempt to connect may take: 1 ms to 1 minute, 1 s by default. When half of it has
+    /// passed, a second connection is tried beside the first.
     pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
         self.connect_timeout = connect_timeout;
         self

@@ -1,24 +1,19 @@
 //! Opens a connection and sets it up.
 
-use std::future::Future;
-use std::io;
 use std::sync::Arc;
 
-use cache_core::{Error, ErrorKind, FeedMode, LinkId, Moment};
-use redis::aio::MultiplexedConnection;
+use cache_core::{ErrorKind, FeedMode, LinkId, Moment};
 use redis::{AsyncConnectionConfig, ProtocolVersion, PushInfo, Value};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::address::{Address, Endpoint};
 use crate::canary::{Canary, Tested};
 use crate::conn::Conn;
 use crate::fault::{Cause, Fault};
 use crate::feed::Feed;
 use crate::info;
 use crate::link::Wiring;
+use crate::sign_in::{open, second_try, sign_in};
 use crate::subscriber::Subscriber;
 use crate::suspicion::Suspicion;
 use crate::vitals::{self, Greeting};
@@ -33,10 +28,6 @@ pub(crate) struct Connected {
     pub(crate) sent_at: Moment,
 }
 
-/// Any kind of socket.
-trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
-
 /// Opens a connection. Has no time bound of its own.
 pub(crate) async fn connect(
     wiring: &Wiring,
@@ -48,35 +39,6 @@ pub(crate) async fn connect(
             set_up(wiring, ProtocolVersion::RESP2, link, suspicion).await
         }
         connected => connected,
-    }
-}
-
-async fn open(address: &Address) -> Result<Box<dyn Socket>, Fault> {
-    match &address.endpoint {
-        Endpoint::Tcp { host, port } => {
-            let stream =
-                TcpStream::connect((host.as_str(), *port)).await.map_err(|error| unreachable(&error))?;
-            // Without it a reply waits for the acknowledgement of the one before.
-            stream.set_nodelay(true).map_err(|error| unreachable(&error))?;
-            Ok(Box::new(stream))
-        }
-        #[cfg(unix)]
-        Endpoint::Unix(path) => {
-            let stream = tokio::net::UnixStream::connect(path).await.map_err(|error| unreachable(&error))?;
-            Ok(Box::new(stream))
-        }
-        #[cfg(not(unix))]
-        Endpoint::Unix(_) => Err(Fault {
-            error: Error::new(ErrorKind::Configuration, "this platform has no Unix sockets"),
-            cause: Cause::Other,
-        }),
-    }
-}
-
-fn unreachable(error: &io::Error) -> Fault {
-    Fault {
-        error: Error::new(ErrorKind::Unavailable, format!("the server cannot be reached: {error}")),
-        cause: Cause::Other,
     }
 }
 
@@ -99,16 +61,8 @@ async fn set_up(
             Ok(())
         });
     }
-    let sign_in = wiring.address.sign_in.clone().set_protocol(protocol);
-    let signed_in = async {
-        let stream = open(&wiring.address).await?;
-        MultiplexedConnection::new_with_config(&sign_in, stream, config).await.map_err(sign_in_fault)
-    };
-    // What hangs here hangs for good, even when the way to the server is clear again.
-    let bound = wiring.connect_timeout / 2;
-    let (raw, moves_bytes) =
-        timeout(bound, signed_in).await.unwrap_or_else(|_| Err(Fault::not_in_time(bound)))?;
-    let driver = spawn(moves_bytes);
+    let (raw, driver) =
+        second_try(wiring.connect_timeout / 2, || sign_in(&wiring.address, protocol, &config)).await?;
     let mut conn = Conn::new(link, raw, canary, suspicion.clone());
     greet(&mut conn).await?;
     if is_old {
@@ -225,29 +179,6 @@ pub(crate) async fn track(wiring: &Wiring, conn: &mut Conn) -> Result<Option<Str
     };
     conn.feed = cache_core::Feed::Polled;
     Ok(Some(why))
-}
-
-fn spawn(task: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
-    let mut driver = JoinSet::new();
-    driver.spawn(task);
-    driver
-}
-
-/// A server that refuses to be greeted refuses what the settings say, unless it is full.
-fn sign_in_fault(error: redis::RedisError) -> Fault {
-    let fault = Fault::from(error);
-    match fault.error.kind() {
-        // It was greeted in the newer protocol, with a command that the older one does not have.
-        ErrorKind::Unsupported => Fault { cause: Cause::OldProtocol, ..fault },
-        ErrorKind::Internal => Fault {
-            error: Error::new(
-                ErrorKind::Configuration,
-                "the server refused the user, the password or the database",
-            ),
-            ..fault
-        },
-        _ => fault,
-    }
 }
 
 /// Asks who the server is, and who we are to it.

@@ -17,6 +17,7 @@ mod marks;
 mod message;
 mod reply;
 mod scripts;
+mod sign_in;
 mod store;
 mod subscriber;
 mod supervisor;

@@ -64,6 +64,24 @@ async fn a_black_hole_in_either_direction_costs_a_bounded_time_and_heals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_a_black_hole_has_swallowed_does_not_keep_the_link_from_coming_back() {
+    const CONNECT: Duration = Duration::from_secs(4);
+    let proxy = FaultProxy::start(shared().addr()).unwrap();
+    let store = RedisStore::builder(proxy.url()).lease(LEASE).heartbeat(LEASE / 4).connect_timeout(CONNECT);
+    let store = store.build().unwrap();
+    store.connected().await.unwrap();
+    let before = proxy.counters().accepted.len();
+    proxy.set(Fault::Swallow);
+    let (accepted, struck) = (|| proxy.counters().accepted.len(), || proxy.counters().struck);
+    eventually(SOON, "the link is tried anew", || accepted() > before).await.unwrap();
+    let lost = struck();
+    eventually(SOON, "what the attempt has sent is lost", || struck() > lost).await.unwrap();
+    proxy.set(Fault::Pass);
+    let took = up(&store, SOON).await;
+    assert!(took < CONNECT * 3 / 4, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn answers_that_come_too_late_are_nobodys() {
     let (proxy, store, key) = bed(shared().addr(), "late").await;
     let link = store.link_state().link;
