@@ -12,7 +12,7 @@ use crate::clock::{Control, now};
 use crate::keys::layout;
 use crate::log::ProcessLog;
 use crate::naive::Naive;
-use crate::options::Sabotage;
+use crate::options::{Feed, Sabotage};
 use crate::origin::Origin;
 use crate::product::Product;
 use crate::random::Random;
@@ -31,6 +31,7 @@ pub(crate) struct Role {
     pub(crate) seed: u64,
     pub(crate) disconnected_max_age: Duration,
     pub(crate) sabotage: Option<Sabotage>,
+    pub(crate) feed: Feed,
     pub(crate) cancel: bool,
     pub(crate) slow_loads: Duration,
     pub(crate) wall_clock_jumps: bool,
@@ -51,7 +52,7 @@ pub(crate) fn run() -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let keys = layout(role.processes);
+    let keys = layout(role.processes, role.feed.hears_plain_commands());
     let connect = Origin::connect(&role.origin, keys.len(), role.slow_loads, role.seed);
     let origin = runtime.block_on(connect)?;
     let subject = runtime.block_on(subject(&role, origin.clone()))?;
@@ -86,15 +87,13 @@ pub(crate) fn run() -> Result<(), String> {
 async fn subject(role: &Role, origin: Origin) -> Result<Arc<dyn Subject>, String> {
     let protection = match role.sabotage {
         Some(Sabotage::Naive) => return Ok(Arc::new(Naive::new(&role.url, origin).await?)),
-        None => {
-            let age = role.disconnected_max_age;
-            return Ok(Arc::new(Product::new(&role.url, age, origin, role.wall_clock_jumps).await?));
-        }
+        None => return Ok(Arc::new(Product::new(role, origin).await?)),
         Some(Sabotage::Token) => Protection::Token,
         Some(Sabotage::Lease) => Protection::Lease,
         Some(Sabotage::EnvelopeKey) => Protection::EnvelopeKey,
     };
-    let keys: Vec<_> = layout(role.processes).into_iter().map(|key| key.name).collect();
+    let keys: Vec<_> =
+        layout(role.processes, role.feed.hears_plain_commands()).into_iter().map(|key| key.name).collect();
     Ok(Arc::new(Product::sabotaged(&role.url, protection, &keys, origin)?))
 }
 

@@ -30,17 +30,18 @@ pub(crate) struct KeySpec {
 /// The namespace of all caches.
 pub(crate) const NAMESPACE: &str = "staleness";
 
-/// All keys, the same in every process.
-pub(crate) fn layout(processes: usize) -> Vec<KeySpec> {
+/// All keys, the same in every process. Some have a writer outside if there is to be one.
+pub(crate) fn layout(processes: usize, has_outside: bool) -> Vec<KeySpec> {
     let by_process = |index: usize| Writer::Process(index % processes);
+    let outside = |index| if has_outside { Writer::Outside } else { by_process(index) };
     let mut keys = Vec::new();
     let mut add = |count: usize, name: &str, kind: Kind, writer: &dyn Fn(usize) -> Writer| {
         keys.extend((0..count).map(|i| KeySpec { name: format!("{name}:{i}"), kind, writer: writer(i) }));
     };
     add(8, "cached", Kind::Written, &by_process);
-    add(8, "plain", Kind::Written, &|_| Writer::Outside);
+    add(8, "plain", Kind::Written, &outside);
     add(4, "loaded", Kind::Loaded, &by_process);
-    add(4, "plainly-deleted", Kind::Loaded, &|_| Writer::Outside);
+    add(4, "plainly-deleted", Kind::Loaded, &outside);
     add(4, "tagged", Kind::Tagged, &by_process);
     keys
 }

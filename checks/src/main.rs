@@ -57,10 +57,11 @@ fn check(options: &Options) -> Result<bool, String> {
         }
     };
     say(&format!(
-        "seed {}, {} processes, {} s each, {}\n{}",
+        "seed {}, {} processes, {} s each, feed {}, {}\n{}",
         options.seed,
         options.processes,
         options.time.as_secs(),
+        options.feed.name(),
         if options.strict { "strict" } else { "as the presets say" },
         report::heading()
     ));
@@ -72,7 +73,7 @@ fn check(options: &Options) -> Result<bool, String> {
     }
     say(report::LEGEND);
     if options.json {
-        println!("{}", report::json(&rows, options.seed, options.strict));
+        println!("{}", report::json(&rows, options));
     }
     Ok(rows.iter().all(|row| row.verdicts.broken() == 0))
 }

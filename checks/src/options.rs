@@ -45,6 +45,31 @@ impl Sabotage {
     }
 }
 
+/// Which way the caches are told of one another's changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Feed {
+    Auto,
+    PubSub,
+    TtlOnly,
+}
+
+impl Feed {
+    const ALL: [Self; 3] = [Self::Auto, Self::PubSub, Self::TtlOnly];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::PubSub => "pubsub",
+            Self::TtlOnly => "ttl_only",
+        }
+    }
+
+    /// Whether it promises anything of changes by plain commands.
+    pub(crate) fn hears_plain_commands(self) -> bool {
+        self != Self::PubSub
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// Of each fault.
@@ -57,13 +82,14 @@ pub(crate) struct Options {
     pub(crate) controls: bool,
     /// Tier 1 does not answer at all when the store is away.
     pub(crate) strict: bool,
+    pub(crate) feed: Feed,
     pub(crate) seed: u64,
     pub(crate) json: bool,
 }
 
 impl Options {
-    pub(crate) const HELP: &str =
-        "staleness [--seconds N] [--processes N] [--fault NAME,…|all] [--strict] [--seed N] [--json]
+    pub(crate) const HELP: &str = "staleness [--seconds N] [--processes N] [--fault NAME,…|all] [--strict]
+          [--feed auto|pubsub|ttl_only] [--seed N] [--json]
           [--control token|lease|envelope-key|naive | --controls]";
 
     /// # Errors
@@ -76,6 +102,7 @@ impl Options {
             sabotage: None,
             controls: false,
             strict: false,
+            feed: Feed::Auto,
             seed: cache_core::random_u64() >> 16,
             json: false,
         };
@@ -96,6 +123,11 @@ impl Options {
                 }
                 "--controls" => options.controls = true,
                 "--strict" => options.strict = true,
+                "--feed" => {
+                    let name = value()?;
+                    let found = Feed::ALL.into_iter().find(|feed| feed.name() == name);
+                    options.feed = found.ok_or(format!("there is no feed `{name}`"))?;
+                }
                 "--seed" => options.seed = number(&value()?, 0, u64::MAX)?,
                 "--json" => options.json = true,
                 _ => return Err(format!("`{argument}` is unknown\n{}", Self::HELP)),
@@ -103,6 +135,9 @@ impl Options {
         }
         if options.controls && (options.sabotage.is_some() || options.fault.is_some()) {
             return Err("--controls brings its own faults".into());
+        }
+        if options.feed != Feed::Auto && (options.controls || options.sabotage.is_some()) {
+            return Err("the controls choose their feed themselves".into());
         }
         Ok(options)
     }
@@ -127,7 +162,16 @@ mod tests {
             parse("--seconds 5 --processes 2 --control envelope-key --strict --seed 7 --json").unwrap();
         assert_eq!((options.time.as_secs(), options.processes, options.seed), (5, 2, 7));
         assert!(options.strict && options.json && options.sabotage == Some(Sabotage::EnvelopeKey));
-        for wrong in ["--seconds", "--seconds 0", "--control x", "--fast", "--controls --fault calm"] {
+        assert_eq!(parse("--feed ttl_only").unwrap().feed, Feed::TtlOnly);
+        for wrong in [
+            "--seconds",
+            "--seconds 0",
+            "--control x",
+            "--fast",
+            "--feed x",
+            "--controls --fault calm",
+            "--controls --feed pubsub",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -43,6 +43,9 @@ impl Outside {
         let source = VersionSource::new();
         let own: Vec<usize> =
             (0..self.keys.len()).filter(|key| self.keys[*key].writer == Writer::Outside).collect();
+        if own.is_empty() {
+            return Ok(Vec::new());
+        }
         let (mut versions, mut writes) = (vec![0; self.keys.len()], Vec::new());
         let mut connection = None;
         let mut first = own.iter().copied();

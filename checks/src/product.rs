@@ -7,13 +7,15 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::SystemClock;
+use cache_core::{FeedMode, SystemClock};
 use cache_factory::{Cache, CacheFactory, Coherence, Error, LoadOptions, Namespace, Settings, Status};
 use cache_memory::MemoryTier;
 use cache_redis::RedisStore;
 
+use crate::child::Role;
 use crate::clock::Jumping;
 use crate::keys::NAMESPACE;
+use crate::options::Feed;
 use crate::origin::Origin;
 use crate::sabotage::{self, AnyKey, FreshTokens, Immortal};
 use crate::subject::{Answer, Change, Standing, Subject};
@@ -26,28 +28,31 @@ pub(crate) struct Product {
     origin: Origin,
     /// Whether only receipts can tell what an answer is worth, because tier 1 goes on without the store.
     goes_on: bool,
+    /// Whether keys are changed that a feed of published changes does not tell of.
+    hears_all: bool,
 }
 
 impl Product {
     /// A cache for web applications, as the factory makes it.
-    pub(crate) async fn new(
-        url: &str,
-        disconnected_max_age: Duration,
-        origin: Origin,
-        wall_clock_jumps: bool,
-    ) -> Result<Self, String> {
+    pub(crate) async fn new(role: &Role, origin: Origin) -> Result<Self, String> {
         let mut setup = CacheFactory::new()
             .for_web_app()
-            .redis_url(url)
+            .redis_url(role.url.as_str())
+            .feed(match role.feed {
+                Feed::Auto => FeedMode::Auto,
+                Feed::PubSub => FeedMode::PubSub,
+                Feed::TtlOnly => FeedMode::TtlOnly,
+            })
             .namespace(NAMESPACE)
             .default_ttl(TTL)
             .load_timeout(LOAD_TIMEOUT)
-            .disconnected_max_age(disconnected_max_age);
-        if wall_clock_jumps {
+            .disconnected_max_age(role.disconnected_max_age);
+        if role.wall_clock_jumps {
             setup = setup.timer(Arc::new(Jumping::new()));
         }
         let cache = setup.await.map_err(|error| error.to_string())?;
-        Ok(Self { cache, origin, goes_on: !disconnected_max_age.is_zero() })
+        let hears_all = role.feed.hears_plain_commands();
+        Ok(Self { cache, origin, goes_on: !role.disconnected_max_age.is_zero(), hears_all })
     }
 
     /// The same parts with one protection taken away from outside.
@@ -78,13 +83,27 @@ impl Product {
             };
             builder.build()
         };
-        Ok(Self { cache: build().map_err(|error| error.to_string())?, origin, goes_on: false })
+        Ok(Self {
+            cache: build().map_err(|error| error.to_string())?,
+            origin,
+            goes_on: false,
+            hears_all: true,
+        })
+    }
+
+    fn standing(&self, coherence: Coherence) -> Standing {
+        match coherence {
+            Coherence::Feed | Coherence::TtlOnly | Coherence::Private => Standing::InStep,
+            Coherence::PubSub if !self.hears_all => Standing::InStep,
+            Coherence::Unsynced => Standing::Unsynced,
+            _ => Standing::OutOfStep,
+        }
     }
 
     /// What tier 1 holds of the key, with a receipt.
     fn peek_with_receipt(&self, key: &str) -> Option<Answer> {
         let (value, receipt) = at_once(self.cache.get_with_receipt::<Stamped>(key))?.ok()?;
-        Some(Answer { value: value?, standing: standing(receipt.coherence) })
+        Some(Answer { value: value?, standing: self.standing(receipt.coherence) })
     }
 
     /// An answer that came without a receipt, with that of a look just before or after. `None` if there is none and only
@@ -119,7 +138,7 @@ impl Subject for Product {
 
     async fn get(&self, key: &str) -> Option<Answer> {
         let (value, receipt) = self.cache.get_with_receipt::<Stamped>(key).await.ok()?;
-        Some(Answer { value: value?, standing: standing(receipt.coherence) })
+        Some(Answer { value: value?, standing: self.standing(receipt.coherence) })
     }
 
     async fn load(&self, key: usize, name: &str, tag: Option<String>) -> Option<Answer> {
@@ -159,14 +178,6 @@ fn change(result: Result<(), Error>) -> Change {
         Ok(()) => Change::Done,
         Err(error) if error.is_queued() => Change::Queued,
         Err(_) => Change::Unknown,
-    }
-}
-
-fn standing(coherence: Coherence) -> Standing {
-    match coherence {
-        Coherence::Feed | Coherence::Private => Standing::InStep,
-        Coherence::Unsynced => Standing::Unsynced,
-        _ => Standing::OutOfStep,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::options::Options;
 use crate::verdicts::{BUCKETS, Verdicts};
 
 /// What one fault brought. Times in nanoseconds.
@@ -71,7 +72,7 @@ fn histogram(counts: &[u64]) -> Value {
 }
 
 /// One object with the sums of all faults.
-pub(crate) fn json(rows: &[Row], seed: u64, strict: bool) -> Value {
+pub(crate) fn json(rows: &[Row], options: &Options) -> Value {
     let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
     let most = |of: fn(&Row) -> u64| millis(rows.iter().map(of).max().unwrap_or(0));
     let mut counts = vec![0; BUCKETS.len() + 1];
@@ -93,8 +94,9 @@ pub(crate) fn json(rows: &[Row], seed: u64, strict: bool) -> Value {
         "reads_per_second": rows.iter().map(Row::reads_per_second).max().unwrap_or(0),
         "loads_per_key": sum(|row| row.loads_per_key),
         "staleness_histogram": histogram(&counts),
-        "strict": strict,
-        "seed": seed,
+        "strict": options.strict,
+        "feed": options.feed.name(),
+        "seed": options.seed,
         "per_fault": rows.iter().map(|row| (row.fault.to_owned(), row.json())).collect::<Map<_, _>>(),
     })
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(schedule: &Schedule, options: &Options) -> Result<Row, String>
     let server = Arc::new(launch(schedule.server)?);
     let origin = launch(&[])?;
     let folder = Folder::new()?;
-    let keys = layout(options.processes);
+    let keys = layout(options.processes, options.feed.hears_plain_commands());
     let (mut proxies, mut processes) = (Vec::new(), Vec::new());
     for process in 0..options.processes {
         let proxy =
@@ -49,6 +49,7 @@ pub(crate) fn run(schedule: &Schedule, options: &Options) -> Result<Row, String>
             seed: random.next(),
             disconnected_max_age: if options.strict { Duration::ZERO } else { DISCONNECTED_MAX_AGE },
             sabotage: options.sabotage,
+            feed: options.feed,
             cancel: schedule.cancel,
             slow_loads: schedule.slow_loads,
             wall_clock_jumps: schedule.wall_clock_jumps,

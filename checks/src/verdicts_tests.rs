@@ -17,7 +17,7 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
-        let keys = layout(2);
+        let keys = layout(2, true);
         let handle = || vec![HandleLog::new("reader", keys.len())];
         let logs = (0..2).map(|process| ProcessLog { process, handles: handle(), ..ProcessLog::default() });
         let (logs, stalls) = (logs.collect(), Stalls::default());

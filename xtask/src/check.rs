@@ -11,13 +11,17 @@ const CHECKS: &[&str] = &["staleness"];
 /// protection of its own.
 const SHORT: &[&[&str]] = &[
     &["staleness", "--controls"],
-    &["staleness", "--strict", "--seconds", "5", "--fault", "calm,blackhole-6,lost-replies"],
+    &["staleness", "--strict", "--seconds", "5", "--fault", "calm,blackhole-6,lost-replies,lost-pushes"],
+    &["staleness", "--strict", "--seconds", "5", "--fault", "lost-replies", "--feed", "pubsub"],
 ];
-/// What is looked at every night: every fault for a minute, with both ways of going on without the store.
+/// What is looked at every night: every fault for a minute, with both ways of going on without the store, and with
+/// the lesser feeds.
 const LONG: &[&[&str]] = &[
     &["staleness", "--controls"],
     &["staleness", "--fault", "all", "--seconds", "60"],
     &["staleness", "--fault", "all", "--seconds", "60", "--strict"],
+    &["staleness", "--fault", "all", "--seconds", "20", "--feed", "pubsub"],
+    &["staleness", "--fault", "all", "--seconds", "20", "--feed", "ttl_only"],
 ];
 
 /// Takes the name of a check, and passes the rest on to it; or `short`.
