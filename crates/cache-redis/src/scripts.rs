@@ -120,12 +120,11 @@ changed('k')
 return 1
 ";
 
-/// Answers how many were removed.
+/// Answers how many were removed. What the server has dropped by itself may still have copies, so that there is nothing to
+/// remove is published, too.
 const REMOVE: &str = "
 local removed = redis.call('UNLINK', KEYS[1])
-if removed > 0 then
-  changed('k')
-end
+changed('k')
 return removed
 ";
 
@@ -169,7 +168,8 @@ return {left, redis.call('GET', KEYS[1])}
 
 /// The version that must be there. Answers 1 if removed.
 const REMOVE_VERSION: &str = "
-if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) == ARGV[1] then
+local there = redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1)
+if there == ARGV[1] or there == '' then
   changed('k')
   return redis.call('DEL', KEYS[1])
 end
@@ -178,7 +178,8 @@ return 0
 
 /// The bytes that must be there. Answers 1 if removed.
 const REMOVE_BYTES: &str = "
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+local there = redis.call('GET', KEYS[1])
+if there == ARGV[1] or not there then
   changed('k')
   return redis.call('DEL', KEYS[1])
 end

@@ -76,6 +76,26 @@ async fn every_kind_of_change_is_told_to_others_and_none_to_its_maker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_removes_what_the_server_has_dropped_is_heard_all_the_same() {
+    let (server, (namespace, key)) = (shared(), key("dropped"));
+    let (store, other, version) = (publishing(server), publishing(server), VersionSource::new().value());
+    let (log, _theirs) =
+        (FeedLog::subscribed_to(&*store, &namespace), FeedLog::subscribed_to(&*other, &namespace));
+    other.connected().await.unwrap();
+    store.connected().await.unwrap();
+    let removals = [RemoveIf::Always, RemoveIf::Version(version), RemoveIf::Bytes("v".into())];
+    for (count, condition) in removals.into_iter().enumerate() {
+        other.put(&key, "v".into(), minute(), PutIf::Always).await.unwrap();
+        eventually(SOON, "it is told", || log.invalidations(key.as_str()) == count * 2 + 1).await.unwrap();
+        assert!(store.get(&key).await.unwrap().tracked, "somebody has a copy");
+        // As a server that is full does with a key.
+        server.command(&["DEL", key.as_str()]).unwrap();
+        assert!(!other.remove(&key, condition).await.unwrap(), "there was nothing any more");
+        eventually(SOON, "it is told", || log.invalidations(key.as_str()) == count * 2 + 2).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_was_missed_voids_everything() {
     let (server, (namespace, key)) = (shared(), key("missed"));
     let proxy = FaultProxy::start(server.addr()).unwrap();
