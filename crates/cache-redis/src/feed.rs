@@ -81,10 +81,9 @@ impl Feed {
             following: Mutex::default(),
             voided: Mutex::new(0),
             told: AtomicU64::new(UNKNOWN),
-            changed: AtomicBool::new(false),
+            // The server tells of marks that were read.
+            changed: AtomicBool::new(true),
         };
-        // The server tells of marks that were read.
-        self.marks_have_changed(&listener);
         let others: Vec<_> = {
             let mut listeners = self.listeners.write();
             // Nothing is heard meanwhile, so where one of the same namespace stands the new one stands too.
@@ -94,6 +93,8 @@ impl Feed {
             listeners.push(Arc::new(listener));
             listeners.iter().filter(|it| it.namespace == *namespace).rev().skip(1).cloned().collect()
         };
+        // Not before it is in the list, in which whoever is woken looks for it.
+        self.marks_changed.notify_one();
         // Not before it is listened to: what came in between would be missed.
         let Some((link, sent_at)) = *self.alive.read() else { return };
         for other in &others {

@@ -76,6 +76,23 @@ async fn every_kind_of_change_is_told_to_others_and_none_to_its_maker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_begins_to_listen_need_not_wait_for_a_heartbeat() {
+    const LONG: Duration = Duration::from_secs(60);
+    let (namespace, key) = key("begins");
+    for round in 0..60 {
+        let builder =
+            RedisStore::builder(shared().url()).feed(FeedMode::PubSub).heartbeat(LONG).lease(LONG * 2);
+        let store = builder.build().unwrap();
+        store.connected().await.unwrap();
+        let _log = FeedLog::subscribed_to(&store, &namespace);
+        let deadline = std::time::Instant::now() + SOON;
+        while !store.get(&key).await.unwrap().tracked {
+            assert!(std::time::Instant::now() < deadline, "round {round}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_removes_what_the_server_has_dropped_is_heard_all_the_same() {
     let (server, (namespace, key)) = (shared(), key("dropped"));
     let (store, other, version) = (publishing(server), publishing(server), VersionSource::new().value());
