@@ -1,11 +1,21 @@
 //! `cargo xtask check`: promises that are proven by measurement.
 
+use std::time::Duration;
+
 use crate::cargo::cargo;
+use crate::libtest::Report;
+use crate::process::Limit;
 use crate::tree::root;
 use crate::{Outcome, process};
 
 /// The programs of `checks/`, by what they prove.
 const CHECKS: &[&str] = &["staleness"];
+/// How many orders of threads are tried for each test of them, if it is not said.
+const SCHEDULES: u64 = 20_000;
+/// Every night.
+const MANY_SCHEDULES: u64 = 1_000_000;
+/// The longest that building, or one of their tests, may say nothing.
+const SILENCE: Duration = Duration::from_secs(3_600);
 
 /// What is looked at for every change: that the check sees what it is there for, and the faults of which each touches a
 /// protection of its own.
@@ -27,7 +37,15 @@ const LONG: &[&[&str]] = &[
 /// Takes the name of a check, and passes the rest on to it; or `short`.
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     match arguments.split_first() {
-        Some((name, [])) if name == "short" => all(SHORT),
+        Some((name, [])) if name == "short" => Ok(schedules(SCHEDULES)? & all(SHORT)?),
+        Some((name, rest)) if name == "schedules" => match rest {
+            [] => schedules(SCHEDULES),
+            [count] => {
+                let wrong = || format!("`{count}` is no number of schedules");
+                schedules(count.parse().ok().filter(|count| *count > 0).ok_or_else(wrong)?)
+            }
+            _ => Err("a number of schedules is the only argument".into()),
+        },
         Some((name, rest)) if CHECKS.contains(&name.as_str()) => {
             let mut command = program(name);
             command.args(rest);
@@ -37,7 +55,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
             Ok(status.success())
         }
         _ => Err(format!(
-            "which check? There is: {}, and `short` for the short form of all",
+            "which check? There is: {}, schedules [N], and `short` for the short form of all",
             CHECKS.join(", ")
         )),
     }
@@ -45,7 +63,28 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 /// Every check in its long form.
 pub(crate) fn nightly() -> Outcome {
-    all(LONG)
+    Ok(schedules(MANY_SCHEDULES)? & all(LONG)?)
+}
+
+/// Tier 1 with locks and atomics of which a test chooses who comes next. A build of its own, because it is another map.
+fn schedules(count: u64) -> Outcome {
+    let mut command =
+        cargo(&root(), &["test", "--quiet", "--release", "--package", "cache-memory", "--test", "schedules"]);
+    command.env("RUSTFLAGS", "--cfg shuttle").env("CARGO_TARGET_DIR", root().join("target/schedules"));
+    command.env("SCHEDULES", count.to_string());
+    println!(
+        "
+$ {}",
+        process::display(&command)
+    );
+    let mut report = Report::default();
+    let ran = process::watched(&mut command, Limit::Silence(SILENCE), |line| {
+        println!("{line}");
+        report.line(line);
+    })?;
+    // Built without the flag the suite is empty, and green.
+    let tests: usize = report.suites.iter().map(|suite| suite.passed).sum();
+    if ran.succeeded() && tests == 0 { Err("no schedule was tried".into()) } else { Ok(ran.succeeded()) }
 }
 
 fn all(checks: &[&[&str]]) -> Outcome {

@@ -1,6 +1,8 @@
 //! The weight that all shards share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+
+use crate::sync::AtomicU64;
 
 /// Weight in use out of what is allowed.
 ///

@@ -1,10 +1,9 @@
 //! The sharded map under both faces of this crate: hashes come from outside, keys are compared by closures.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cache_core::{Fill, FillToken, Filled, Moment};
-use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::budget::Budget;
 use crate::entry::Entry;
@@ -15,6 +14,7 @@ use crate::room::{Call, Prepared};
 use crate::shard::{New, Shard};
 use crate::slab::Slab;
 use crate::stats::Counts;
+use crate::sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::walk::Place;
 
 /// Stripes of the whole map and, where that is more, of each shard.

@@ -1,11 +1,12 @@
 //! What the map keeps of an entry.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use cache_core::Moment;
 
 use crate::garbage::RemovalCause;
 use crate::slab::NIL;
+use crate::sync::{AtomicBool, AtomicU64};
 
 /// What a look-up reads comes first, in this order, so that it lies in as few cache lines as can be.
 #[repr(C)]

@@ -1,12 +1,11 @@
 //! Loads under way: one for each key, whoever asks.
 
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, ThreadId};
 
 use cache_core::{Error, FillToken};
-use parking_lot::{Condvar, Mutex};
 
 use crate::hash::Hashed;
+use crate::sync::{Condvar, Mutex, ThreadId, current};
 
 /// The loads of one cache. There are few at a time, at most one a thread and level of nesting, so they are searched
 /// one after the other.
@@ -58,7 +57,7 @@ impl<K: Eq + Clone, V> Flights<K, V> {
         token: impl Fn() -> FillToken,
         look: impl FnOnce() -> Option<V>,
     ) -> Boarding<'_, K, V> {
-        let me = thread::current().id();
+        let me = current().id();
         let mut table = self.table.lock();
         let now = token();
         let joins = |(other, flight): &&(K, Arc<Flight<V>>)| {

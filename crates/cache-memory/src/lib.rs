@@ -22,6 +22,7 @@ mod shard;
 mod slab;
 mod stats;
 mod sweep;
+mod sync;
 mod tier;
 mod walk;
 

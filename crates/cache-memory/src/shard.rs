@@ -3,7 +3,7 @@
 //! The only code of the user's that runs in here is a key's `Eq` and a condition, and both run before anything is
 //! changed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use cache_core::{Fill, FillToken, Moment};
 
@@ -16,6 +16,7 @@ use crate::policy::Queues;
 use crate::room::Call;
 use crate::slab::Slab;
 use crate::sweep::Sweep;
+use crate::sync::AtomicU64;
 
 pub(crate) struct Shard<K, V> {
     pub(crate) slab: Slab<Entry<K, V>>,
