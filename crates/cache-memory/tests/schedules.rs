@@ -200,6 +200,27 @@ fn loads_that_wait_for_one_another_end() {
 }
 
 #[test]
+fn of_those_who_change_what_they_have_seen_none_is_lost() {
+    explore(|| {
+        let map = map(4);
+        let at_work = Arc::clone(&map);
+        join(each(3, move |_| {
+            for _ in 0..2 {
+                loop {
+                    let seen = at_work.get(&0);
+                    let more = seen.unwrap_or(0) + 1;
+                    if at_work.insert_if(0, more, ttl(), |held| held.copied() == seen).unwrap() {
+                        break;
+                    }
+                    thread::yield_now();
+                }
+            }
+        }));
+        assert_eq!(map.get(&0), Some(6));
+    });
+}
+
+#[test]
 fn every_value_that_leaves_is_told_once() {
     explore(|| {
         let told = Arc::new(Mutex::new(Vec::new()));
