@@ -23,6 +23,7 @@ mod slab;
 mod stats;
 mod sweep;
 mod tier;
+mod time;
 mod walk;
 
 pub use builder::MemoryCacheBuilder;

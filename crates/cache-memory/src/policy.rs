@@ -91,10 +91,9 @@ impl Queues {
             }
             self.unlink(slab, index);
             if let Some(entry) = slab.get_mut(index) {
-                let head = &mut entry.head;
-                (head.queue, head.spared) = match head.queue {
-                    Queue::Small if !head.spared => (Queue::Small, true),
-                    Queue::Small | Queue::Main => (Queue::Main, false),
+                entry.head.queue = match entry.head.queue {
+                    Queue::Small => Queue::Spared,
+                    Queue::Spared | Queue::Main => Queue::Main,
                 };
             }
             self.link(slab, index);
@@ -106,7 +105,7 @@ impl Queues {
     pub(crate) fn remember<K, V>(&mut self, victim: &Entry<K, V>) {
         let entries = self.len() + 1;
         let (ghost, quarters) = match victim.head.queue {
-            Queue::Small => (&mut self.left_small, SMALL_GHOST),
+            Queue::Small | Queue::Spared => (&mut self.left_small, SMALL_GHOST),
             Queue::Main => (&mut self.left_main, MAIN_GHOST),
         };
         ghost.fit(entries.saturating_mul(quarters).div_ceil(4));
@@ -138,7 +137,7 @@ impl Queues {
 
     fn list(&mut self, queue: Queue) -> &mut List {
         match queue {
-            Queue::Small => &mut self.small,
+            Queue::Small | Queue::Spared => &mut self.small,
             Queue::Main => &mut self.main,
         }
     }
@@ -251,7 +250,7 @@ mod tests {
         let mut cache = Cache::full(100);
         cache.hit(75);
         cache.insert(1000);
-        assert_eq!((cache.queue(75), cache.queue(76)), (Some(Queue::Small), None));
+        assert_eq!((cache.queue(75), cache.queue(76)), (Some(Queue::Spared), None));
         cache.hit(75);
         (1001..1030).for_each(|key| cache.insert(key));
         assert_eq!(cache.queue(75), Some(Queue::Main));
@@ -306,7 +305,7 @@ mod tests {
         let mut cache = Cache::full(1000);
         (0..1000).for_each(|key| cache.hit(key));
         assert!(cache.queues.victim(&mut cache.slab, Moment::START).is_some());
-        let spared = cache.slab.iter().filter(|entry| entry.head.spared).count();
+        let spared = cache.slab.iter().filter(|entry| entry.head.queue == Queue::Spared).count();
         assert_eq!(spared, MAX_ROUNDS);
     }
 }
