@@ -62,3 +62,20 @@ impl Time {
 fn coarse_error(clock: &(impl Clock + ?Sized)) -> u64 {
     u64::try_from(clock.coarse_error().as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_system_s_time_ends_what_is_over_though_its_coarse_clock_lags() {
+        let time = Time::new(None);
+        for _ in 0..10_000 {
+            let now = time.now();
+            assert_eq!(time.before(now), None);
+            assert!(time.before(now + Duration::from_secs(600)).is_some());
+        }
+    }
+}
