@@ -20,8 +20,8 @@ use crate::time::Time;
 const DEFAULT_MAX_ENTRIES: usize = 1000;
 const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 const DEFAULT_MAX_WEIGHT: u64 = 100 << 20;
-/// What table and ghost keep of an entry beside its slot, in bytes: an index and its tag at the usual load, and two
-/// fingerprints.
+/// What index and ghosts keep of an entry beside its slot, in bytes: about, because an index that has just grown takes
+/// twice what a full one does, and that is eight.
 const INDEX_WEIGHT: u64 = 16;
 
 pub(crate) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
