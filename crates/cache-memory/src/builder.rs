@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Clock, Error, Problems, SystemClock, Ttl};
+use cache_core::{Clock, Error, Problems, Ttl};
 
 use crate::cache::{MemoryCache, Settings};
 use crate::engine::{Engine, Plan};
@@ -14,12 +14,14 @@ use crate::entry::Entry;
 use crate::garbage::{Listener, RemovalCause};
 use crate::hasher::KeyHasher;
 use crate::limits;
+use crate::slab::Slab;
+use crate::time::Time;
 
 const DEFAULT_MAX_ENTRIES: usize = 1000;
 const DEFAULT_TTL: Duration = Duration::from_secs(3600);
 const DEFAULT_MAX_WEIGHT: u64 = 100 << 20;
-/// What table and ghost keep of an entry beside its slot, in bytes: an index and its tag at the usual load, and two
-/// fingerprints.
+/// What index and ghosts keep of an entry beside its slot, in bytes: about, because an index that has just grown takes
+/// twice what a full one does, and that is eight.
 const INDEX_WEIGHT: u64 = 16;
 
 pub(crate) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
@@ -132,7 +134,7 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
     /// # Errors
     /// [`ErrorKind::Validation`](cache_core::ErrorKind::Validation) that lists every setting that is out of range.
     pub fn build(self) -> Result<MemoryCache<K, V>, Error> {
-        let own_weight = size_of::<Entry<K, V>>() as u64 + INDEX_WEIGHT;
+        let own_weight = Slab::<Entry<K, V>>::SLOT as u64 + INDEX_WEIGHT;
         let max_weight = self
             .max_weight
             .unwrap_or_else(|| DEFAULT_MAX_WEIGHT.max(own_weight.saturating_mul(self.max_entries as u64)));
@@ -154,10 +156,8 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
         }
         problems.validation()?;
         let shards = self.shards.unwrap_or_else(|| limits::shards(self.max_entries));
-        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
         let settings = Settings {
-            coarse_error: u64::try_from(clock.coarse_error().as_nanos()).unwrap_or(u64::MAX),
-            clock,
+            clock: Time::new(self.clock),
             default_ttl,
             weigher: self.weigher.unwrap_or_else(|| Box::new(move |_, _| own_weight)),
             hasher: self.hasher,

@@ -3,10 +3,9 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::hash::Hash;
-use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Clock, Error, ErrorKind, Fill, FillToken, Filled, Moment, Ttl};
+use cache_core::{Error, ErrorKind, Fill, FillToken, Filled, Moment, Ttl};
 
 use crate::builder::{MemoryCacheBuilder, Weigher};
 use crate::engine::Engine;
@@ -16,11 +15,12 @@ use crate::hasher::KeyHasher;
 use crate::options::EntryOptions;
 use crate::shard::New;
 use crate::stats::MemoryStats;
+use crate::time::Time;
 
 /// A bounded, concurrent map whose entries have a TTL and a weight.
 ///
 /// It never holds more entries or more weight than it was made for, and never serves an entry whose time is over.
-/// When it is full, S3-FIFO decides what goes. Share it by reference or in an [`Arc`]; every method takes `&self`, is
+/// When it is full, S3-FIFO decides what goes. Share it by reference or in an [`Arc`](std::sync::Arc); every method takes `&self`, is
 /// quick, and does no I/O. Locks are held for the time of one look-up, never while a value or key of yours is dropped.
 ///
 /// A panic in your code (`Hash`, `Eq`, `Clone`, `Drop`, the weigher, a closure) passes through and leaves the map whole.
@@ -31,9 +31,7 @@ pub struct MemoryCache<K, V> {
 }
 
 pub(crate) struct Settings<K, V> {
-    pub(crate) clock: Arc<dyn Clock>,
-    /// In nanoseconds.
-    pub(crate) coarse_error: u64,
+    pub(crate) clock: Time,
     pub(crate) default_ttl: Ttl,
     pub(crate) weigher: Weigher<K, V>,
     pub(crate) hasher: KeyHasher,
@@ -58,7 +56,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         Self { engine, settings, flights: Flights::new() }
     }
 
-    /// A clone of the key's value, if it is held and its time is not over. Make `V` an [`Arc`] where cloning is dear:
+    /// A clone of the key's value, if it is held and its time is not over. Make `V` an [`Arc`](std::sync::Arc) where cloning is dear:
     /// `clone` runs under the lock of the key's shard.
     #[inline]
     pub fn get<Q>(&self, key: &Q) -> Option<V>
@@ -267,7 +265,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         let weight = options.weight.unwrap_or_else(|| (self.settings.weigher)(&key, &value));
         let hash = self.hash(&key);
         let now = self.settings.clock.now();
-        let new = New { key, value, expires: now + ttl.as_duration(), weight };
+        let new = New { key, value, expires: now + ttl, weight };
         match self.engine.insert_if(hash, new, fill, now, when) {
             Filled::TooLarge => Err(too_large(weight, self.engine.budget().max())),
             filled => Ok(filled),
@@ -278,17 +276,9 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         self.settings.hasher.hash(key)
     }
 
-    /// Judges an expiry by the coarse clock, and asks the exact one only where the coarse one may be wrong.
     #[inline]
     fn alive(&self) -> impl FnOnce(Moment) -> Option<Moment> {
-        move |expires| {
-            let coarse = self.settings.clock.coarse();
-            if coarse.as_nanos().saturating_add(self.settings.coarse_error) < expires.as_nanos() {
-                return Some(coarse);
-            }
-            let now = self.settings.clock.now();
-            (now < expires).then_some(now)
-        }
+        move |expires| self.settings.clock.before(expires)
     }
 }
 

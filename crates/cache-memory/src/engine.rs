@@ -86,8 +86,7 @@ impl<K: Eq, V> Engine<K, V> {
     ) -> Option<R> {
         let shard = self.shard(hash);
         if shard.epoch == self.epoch()
-            && let Some(slot) = shard.find(hash, eq)
-            && let Some(entry) = shard.slab.get(slot)
+            && let Some((slot, entry)) = shard.find(hash, eq)
             && let Some(now) = alive(entry.head.expires())
             && let Some(picked) = pick(&entry.value)
         {
@@ -114,7 +113,7 @@ impl<K: Eq, V> Engine<K, V> {
         if shard.epoch != self.epoch() {
             return None;
         }
-        let entry = shard.slab.get(shard.find(hash, eq)?)?;
+        let (_, entry) = shard.find(hash, eq)?;
         alive(entry.head.expires())?;
         Some(pick(&entry.value))
     }
@@ -125,8 +124,7 @@ impl<K: Eq, V> Engine<K, V> {
         if shard.epoch != self.epoch() {
             return None;
         }
-        let index = shard.find(hash, eq)?;
-        shard.slab.get(index).map(|entry| entry.head.expires())
+        shard.find(hash, eq).map(|(_, entry)| entry.head.expires())
     }
 
     pub(crate) fn token(&self, hash: Hashed) -> FillToken {
@@ -204,7 +202,7 @@ impl<K: Eq, V> Engine<K, V> {
     /// Removes the key's entry, dead or alive, and fences older tokens whether or not there was one.
     pub(crate) fn remove(&self, hash: Hashed, eq: impl Fn(&K) -> bool, now: Moment) -> Option<Entry<K, V>> {
         let mut shard = self.current(hash);
-        let found = shard.find(hash, eq);
+        let found = shard.slot_of(hash, eq);
         shard.fence(hash);
         let entry = shard.take(found?)?;
         drop(shard);
@@ -258,7 +256,7 @@ impl<K: Eq, V> Engine<K, V> {
     ) -> Option<R> {
         let mut removed = None;
         let mut shard = self.current(hash);
-        let found = shard.find(hash, eq);
+        let found = shard.slot_of(hash, eq);
         if fence {
             shard.fence(hash);
         }

@@ -26,8 +26,6 @@ pub(crate) struct Head {
     /// Which write to the shard it came with, modulo 2¹⁶: tells it from the next ones in the same slot.
     pub(crate) stamp: u16,
     pub(crate) queue: Queue,
-    /// Whether it has been spared once in the small queue.
-    pub(crate) spared: bool,
     /// Whether it was hit since the policy looked at it last.
     hit: AtomicBool,
 }
@@ -41,14 +39,15 @@ pub(crate) struct Links {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Queue {
     Small,
+    /// The small one, for another round.
+    Spared,
     Main,
 }
 
 impl<K, V> Entry<K, V> {
     pub(crate) fn new(hash: u32, stamp: u16, expires: Moment, weight: u64, key: K, value: V) -> Self {
         let expires = AtomicU64::new(expires.as_nanos());
-        let head =
-            Head { expires, hash, stamp, queue: Queue::Small, spared: false, hit: AtomicBool::new(false) };
+        let head = Head { expires, hash, stamp, queue: Queue::Small, hit: AtomicBool::new(false) };
         Self { head, key, value, weight, links: Links { prev: NIL, next: NIL } }
     }
 
@@ -84,5 +83,21 @@ impl Head {
     /// Whether it was hit since this was asked last.
     pub(crate) fn take_hit(&mut self) -> bool {
         std::mem::take(self.hit.get_mut())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::slab::Slab;
+
+    /// A look-up reads the first 48 bytes, and a slot is a cache line long.
+    #[test]
+    fn the_slot_of_a_string_and_an_arc_takes_64_bytes() {
+        assert_eq!(Slab::<Entry<String, Arc<[u8; 256]>>>::SLOT, 64);
+        assert_eq!(Slab::<Entry<u64, u64>>::SLOT, 48, "also where key and value have no value to spare");
+        assert_eq!(size_of::<Head>(), 16);
     }
 }

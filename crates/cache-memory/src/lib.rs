@@ -24,6 +24,7 @@ mod stats;
 mod sweep;
 mod sync;
 mod tier;
+mod time;
 mod walk;
 
 pub use builder::MemoryCacheBuilder;

@@ -8,7 +8,7 @@
 use cache_core::Moment;
 
 use crate::entry::{Entry, Queue};
-use crate::ghost::Ghost;
+use crate::ghost::{Ghosts, Left};
 use crate::slab::{NIL, Slab};
 
 /// The small queue's share of all entries at the start, and how far it may move.
@@ -18,29 +18,23 @@ const MOST_SHARE: f32 = 0.9;
 /// What one return adds to the share or takes from it, as a part of one entry's.
 const LONGER: f32 = 2.0;
 const SHORTER: f32 = 6.0;
-/// Fingerprints remembered of the small and the main queue, for four entries held.
-const SMALL_GHOST: usize = 3;
-const MAIN_GHOST: usize = 1;
 /// Entries given another round before one has to go whatever its hits: the bound of the work under the lock.
 const MAX_ROUNDS: usize = 64;
 
 pub(crate) struct Queues {
     small: List,
     main: List,
-    left_small: Ghost,
-    left_main: Ghost,
+    left: Ghosts,
     share: f32,
     max_entries: usize,
 }
 
 impl Queues {
     pub(crate) fn new(max_entries: usize) -> Self {
-        let ghost = |quarters: usize| Ghost::new(max_entries.saturating_mul(quarters).div_ceil(4));
         Self {
             small: List::EMPTY,
             main: List::EMPTY,
-            left_small: ghost(SMALL_GHOST),
-            left_main: ghost(MAIN_GHOST),
+            left: Ghosts::new(max_entries),
             share: SHARE,
             max_entries,
         }
@@ -58,15 +52,13 @@ impl Queues {
 
     /// Whether an entry of this hash was let go not long ago. If so, the queue that it had left becomes longer.
     fn came_back(&mut self, hash: u32) -> bool {
-        if self.left_small.take(hash) {
-            self.share = (self.share + LONGER / ratio(self.len())).min(MOST_SHARE);
-            return true;
-        }
-        if self.left_main.take(hash) {
-            self.share = (self.share - SHORTER / ratio(self.len())).max(LEAST_SHARE);
-            return true;
-        }
-        false
+        let Some(left) = self.left.take(hash) else { return false };
+        let one = 1.0 / ratio(self.len());
+        self.share = match left {
+            Left::Small => (self.share + LONGER * one).min(MOST_SHARE),
+            Left::Main => (self.share - SHORTER * one).max(LEAST_SHARE),
+        };
+        true
     }
 
     /// Puts an entry in front of the queue that it names.
@@ -91,10 +83,9 @@ impl Queues {
             }
             self.unlink(slab, index);
             if let Some(entry) = slab.get_mut(index) {
-                let head = &mut entry.head;
-                (head.queue, head.spared) = match head.queue {
-                    Queue::Small if !head.spared => (Queue::Small, true),
-                    Queue::Small | Queue::Main => (Queue::Main, false),
+                entry.head.queue = match entry.head.queue {
+                    Queue::Small => Queue::Spared,
+                    Queue::Spared | Queue::Main => Queue::Main,
                 };
             }
             self.link(slab, index);
@@ -104,13 +95,11 @@ impl Queues {
 
     /// Remembers an entry that made room, so that it is known if it comes back.
     pub(crate) fn remember<K, V>(&mut self, victim: &Entry<K, V>) {
-        let entries = self.len() + 1;
-        let (ghost, quarters) = match victim.head.queue {
-            Queue::Small => (&mut self.left_small, SMALL_GHOST),
-            Queue::Main => (&mut self.left_main, MAIN_GHOST),
+        let left = match victim.head.queue {
+            Queue::Small | Queue::Spared => Left::Small,
+            Queue::Main => Left::Main,
         };
-        ghost.fit(entries.saturating_mul(quarters).div_ceil(4));
-        ghost.remember(victim.head.hash);
+        self.left.remember(victim.head.hash, left, self.len() + 1);
     }
 
     /// Lets go of all entries at once, because their slots are no longer there; what the ghosts know still helps.
@@ -138,7 +127,7 @@ impl Queues {
 
     fn list(&mut self, queue: Queue) -> &mut List {
         match queue {
-            Queue::Small => &mut self.small,
+            Queue::Small | Queue::Spared => &mut self.small,
             Queue::Main => &mut self.main,
         }
     }
@@ -251,7 +240,7 @@ mod tests {
         let mut cache = Cache::full(100);
         cache.hit(75);
         cache.insert(1000);
-        assert_eq!((cache.queue(75), cache.queue(76)), (Some(Queue::Small), None));
+        assert_eq!((cache.queue(75), cache.queue(76)), (Some(Queue::Spared), None));
         cache.hit(75);
         (1001..1030).for_each(|key| cache.insert(key));
         assert_eq!(cache.queue(75), Some(Queue::Main));
@@ -279,14 +268,12 @@ mod tests {
     fn the_border_stays_within_its_bounds() {
         let mut queues = Queues::new(10);
         for hash in (0..1000u32).map(|n| n.wrapping_mul(0x9E37_79B1)) {
-            queues.left_small.fit(8);
-            queues.left_small.remember(hash);
+            queues.left.remember(hash, Left::Small, 8);
             queues.came_back(hash);
         }
         assert!((queues.share - MOST_SHARE).abs() < f32::EPSILON);
         for hash in (0..1000u32).map(|n| n.wrapping_mul(0x9E37_79B1)) {
-            queues.left_main.fit(8);
-            queues.left_main.remember(hash);
+            queues.left.remember(hash, Left::Main, 8);
             queues.came_back(hash);
         }
         assert!((queues.share - LEAST_SHARE).abs() < f32::EPSILON);
@@ -306,7 +293,7 @@ mod tests {
         let mut cache = Cache::full(1000);
         (0..1000).for_each(|key| cache.hit(key));
         assert!(cache.queues.victim(&mut cache.slab, Moment::START).is_some());
-        let spared = cache.slab.iter().filter(|entry| entry.head.spared).count();
+        let spared = cache.slab.iter().filter(|entry| entry.head.queue == Queue::Spared).count();
         assert_eq!(spared, MAX_ROUNDS);
     }
 }

@@ -55,8 +55,9 @@ impl<K, V> Shard<K, V> {
         call: &mut Call<'_, K, V>,
     ) -> Prepared {
         let found = self.find(hash, eq);
-        let live = found.and_then(|slot| self.slab.get(slot)).filter(|entry| !entry.is_dead(call.now));
-        if !when(live.map(|entry| &entry.value)) || !self.admits(hash, fill) {
+        let live = found.filter(|(_, entry)| !entry.is_dead(call.now));
+        let (found, old) = (found.map(|(slot, _)| slot), found.map_or(0, |(_, entry)| entry.weight));
+        if !when(live.map(|(_, entry)| &entry.value)) || !self.admits(hash, fill) {
             return Prepared::Refused(Filled::Fenced);
         }
         self.tidy(found, call);
@@ -69,7 +70,6 @@ impl<K, V> Shard<K, V> {
             self.fence_for(hash, fill);
             return Prepared::Refused(Filled::TooLarge);
         }
-        let old = found.and_then(|index| self.slab.get(index)).map_or(0, |entry| entry.weight);
         let mut freed = 0;
         if found.is_none() && self.slab.len() >= self.max_entries {
             freed = self.evict(call).unwrap_or(0);

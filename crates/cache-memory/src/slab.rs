@@ -15,6 +15,9 @@ enum Slot<T> {
 }
 
 impl<T> Slab<T> {
+    /// Bytes of a slot.
+    pub(crate) const SLOT: usize = size_of::<Slot<T>>();
+
     pub(crate) const fn new() -> Self {
         Self { slots: Vec::new(), first_free: NIL, used: 0 }
     }

@@ -168,15 +168,21 @@ fn what_is_removed_while_it_is_made_is_answered_once_and_not_held() {
 #[test]
 fn who_asks_after_a_removal_does_not_get_what_was_made_before() {
     let cache = cache();
-    let outer = cache.get_or_insert_with(1, (), || {
-        cache.remove(&1);
-        // Another thread, because this one may not wait for itself.
-        thread::scope(|scope| {
-            let fresh = scope.spawn(|| cache.get_or_insert_with(1, (), || 8).unwrap());
-            assert_eq!(fresh.join().unwrap(), 8);
+    let (answer, answered) = mpsc::channel();
+    let (outer, fresh) = thread::scope(|scope| {
+        let cache = &cache;
+        let mut fresh = None;
+        let outer = cache.get_or_insert_with(1, (), || {
+            cache.remove(&1);
+            // Another thread, because this one may not wait for itself.
+            scope.spawn(move || answer.send(cache.get_or_insert_with(1, (), || 8)));
+            // It answers at once, unless it waits for the value that is being made here: then it must not be awaited.
+            fresh = answered.recv_timeout(Duration::from_secs(5)).ok();
+            7
         });
-        7
+        (outer, fresh)
     });
+    assert_eq!(fresh.expect("an answer that waits for nothing").unwrap(), 8);
     assert_eq!((outer.unwrap(), cache.get(&1)), (7, Some(8)));
 }
 
