@@ -123,9 +123,9 @@ impl Conn {
         let said = self.silent.lock();
         let stands = said.iter().filter_map(|(prefix, (at, _))| {
             let left = SILENT_FOR.checked_sub(at.elapsed())?.as_secs();
-            (left > 0).then_some((prefix, left))
+            (left > 0).then_some((&**prefix, left))
         });
-        let say = |(prefix, left): (&Box<str>, u64)| {
+        let say = |(prefix, left): (&str, u64)| {
             let mut say = redis::cmd("SET");
             say.arg(silent_key(prefix)).arg(1).arg("EX").arg(left).arg("NX");
             say
