@@ -133,51 +133,6 @@ async fn a_word_of_the_silent_that_is_gone_too_soon_leaves_no_stale_copy() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bytes_of_another_key_or_namespace_are_never_its_value() {
-    for mode in MODES {
-        let server = own(&Options::new());
-        for (mine, theirs) in [("a", "a-b"), ("a", "b"), ("x:y", "x")] {
-            let (a, b) = (cache(&server.url(), mine, mode).await, cache(&server.url(), theirs, mode).await);
-            for large in [false, true] {
-                let value =
-                    |text: &str| if large { format!("{text}{}", noise(400_000)) } else { text.to_owned() };
-                a.set("k", &value("A"), mins(5)).await.unwrap();
-                a.set("j", &value("J"), mins(5)).await.unwrap();
-                b.set("k", &value("B"), mins(5)).await.unwrap();
-                assert_eq!(text(&a, "k").await, Some(value("A")));
-                assert_eq!(text(&a, "j").await, Some(value("J")));
-                let mut plain = server.connect().unwrap();
-                let keys = |name: &str| {
-                    let namespace = cache_factory::Namespace::new(name).unwrap();
-                    move |key: &str| namespace.key(key).unwrap().as_bytes().to_vec()
-                };
-                let (ka, kb) = (keys(mine), keys(theirs));
-                plain.command(&[&b"COPY"[..], &kb("k"), &ka("k"), b"REPLACE"]).unwrap();
-                plain.command(&[&b"RENAME"[..], &ka("k"), &ka("j")]).unwrap();
-                plain.command(&[&b"COPY"[..], &kb("k"), &ka("k"), b"REPLACE"]).unwrap();
-                let began = Instant::now();
-                for (key, own) in [("k", "A"), ("j", "J")] {
-                    while let Some(found) = a.get::<String>(key).await.ok().flatten() {
-                        assert!(found.starts_with(own), "{mode:?} {mine} {theirs} {key} is {}", &found[..1]);
-                        if mode == FeedMode::PubSub {
-                            // Nobody publishes what was done, so the copy lives.
-                            break;
-                        }
-                        assert!(began.elapsed() < LATE, "{mode:?} {mine} {theirs} {key}: stale");
-                        tokio::task::yield_now().await;
-                    }
-                }
-                healed(&a, secs(10)).await;
-                assert_eq!(text(&b, "k").await, Some(value("B")));
-                healed(&a, secs(10)).await;
-                a.clear().await.unwrap();
-                assert_eq!(text(&b, "k").await, Some(value("B")));
-            }
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_replaced_database_is_seen_by_every_feed() {
     for what in ["FLUSHALL", "SWAPDB", "DEBUG RELOAD", "RESTORE", "restart"] {
         for mode in MODES {
