@@ -117,6 +117,22 @@ impl Conn {
         }
     }
 
+    /// What says again that something is changed without being published, where that was said and is not there any more:
+    /// somebody removed it, or the server dropped it to make room.
+    pub(crate) fn say_silent_again(&self) -> Vec<Cmd> {
+        let said = self.silent.lock();
+        let stands = said.iter().filter_map(|(prefix, (at, _))| {
+            let left = SILENT_FOR.checked_sub(at.elapsed())?.as_secs();
+            (left > 0).then_some((&**prefix, left))
+        });
+        let say = |(prefix, left): (&str, u64)| {
+            let mut say = redis::cmd("SET");
+            say.arg(silent_key(prefix)).arg(1).arg("EX").arg(left).arg("NX");
+            say
+        };
+        stands.map(say).collect()
+    }
+
     /// Sends one command.
     pub(crate) async fn one(&self, command: &Cmd) -> Result<Value, Fault> {
         let mut raw = self.raw.clone();

@@ -161,7 +161,7 @@ pub(crate) async fn track(wiring: &Wiring, conn: &mut Conn) -> Result<Option<Str
     let vitals = vitals::check(conn, wiring.heartbeat).await?;
     let why = match vitals.tested {
         Some(Tested::Heard) => {
-            conn.dropped_before = vitals.dropped;
+            conn.dropped_before = vitals.room.dropped;
             if conn.dropped_before.is_none() {
                 tracing::warn!(
                     "the server does not say whether it drops keys: a copy of one may outlive its lease"

@@ -14,6 +14,7 @@ use crate::conn::Conn;
 use crate::connect::{Connected, connect};
 use crate::fault::{Cause, Fault};
 use crate::feed::Feed;
+use crate::info::Room;
 use crate::link::{Shared, State, Wiring};
 use crate::vitals;
 
@@ -123,7 +124,8 @@ async fn ended(task: &mut Option<JoinSet<()>>) {
 /// Asks again and again whether the server is there, and tells what it says. Ends with what is wrong.
 async fn ask_on(shared: &Shared, conn: &Conn, answered: &Mutex<Instant>) -> Fault {
     let since = Instant::now();
-    let mut pulse = Pulse { suspended: shared.wiring.clock.suspended(), dropped: conn.dropped_before };
+    let mut pulse =
+        Pulse { suspended: shared.wiring.clock.suspended(), dropped: conn.dropped_before, forgets: false };
     loop {
         let next = *answered.lock() + shared.wiring.heartbeat;
         if let Err(fault) = until(shared, conn, next).await {
@@ -176,6 +178,8 @@ struct Pulse {
     suspended: Duration,
     /// How many keys the server had dropped to make room.
     dropped: Option<u64>,
+    /// Whether it forgot what it tracks.
+    forgets: bool,
 }
 
 /// Some questions and their answers. Returns when they were sent.
@@ -195,11 +199,19 @@ async fn beat(shared: &Shared, conn: &Conn, pulse: &mut Pulse) -> Result<Instant
             tracing::warn!("another database has taken the place of the one that was there");
             feed.retire_all(conn.link);
         }
-        if vitals.dropped != pulse.dropped {
+        let Room { dropped, forgets } = vitals.room;
+        if dropped != pulse.dropped {
             // Which ones is not told if it made room for a command of ours.
             feed.retire_all(conn.link);
-            pulse.dropped = vitals.dropped;
+            pulse.dropped = dropped;
         }
+        if forgets {
+            feed.retire_all(conn.link);
+            if !pulse.forgets {
+                tracing::warn!("the server tracks too many keys: copies live until the next heartbeat");
+            }
+        }
+        pulse.forgets = forgets;
         hear_all(shared, conn, feed).await?;
         // What was announced before the answer came is told before it is said that all was told.
         feed.refresh_marks(conn).await?;

@@ -9,7 +9,7 @@ use cache_core::random_u64;
 use crate::canary::Tested;
 use crate::conn::Conn;
 use crate::fault::Fault;
-use crate::info;
+use crate::info::{self, Room};
 use crate::reply;
 
 /// What a heartbeat has shown. Whatever is wrong with the connection itself is a [`Fault`] instead.
@@ -19,40 +19,45 @@ pub(crate) struct Vitals {
     pub(crate) same_data: bool,
     /// Whether changes are told, if they should be.
     pub(crate) tested: Option<Tested>,
-    /// How many keys the server has dropped to make room, if it tracks and says so.
-    pub(crate) dropped: Option<u64>,
+    /// What the server has given up to make room, if it tracks.
+    pub(crate) room: Room,
 }
 
 /// Asks whether the server is there, whether it is in the role that it was, and whether it still tracks for the very same
-/// connection; if it does, also whether the canary is where it was put, how many keys were dropped, and whether a change of
-/// the canary is told.
+/// connection; if it does, also whether the canary is where it was put, what the server gives up to make room, and whether a
+/// change of the canary is told.
 ///
 /// The change is made over the same connection, for which the server is told for that one command not to leave out own
 /// changes. It comes back the way that every announcement comes, and before the answer to what is asked next.
 pub(crate) async fn check(conn: &Conn, heartbeat: Duration) -> Result<Vitals, Fault> {
     let word = random_u64().to_string();
-    let mut questions = Pipeline::with_capacity(8);
+    let mut questions = Pipeline::with_capacity(9);
     questions.cmd("PING").arg(&word).cmd(if conn.protocol > 0 { "HELLO" } else { "ROLE" });
     let (mut changed_to, heard_before) = (0, conn.canary.heard());
     if conn.tracks() {
         questions.cmd("CLIENT").arg("TRACKINGINFO").add_command(conn.canary.look());
-        questions.cmd("INFO").arg("stats");
+        questions.cmd("INFO").arg("stats").cmd("CONFIG").arg("GET").arg("tracking-table-max-keys");
         let (change, holds) = conn.canary.change(heartbeat);
         changed_to = holds;
         questions.cmd("CLIENT").arg("TRACKING").arg("ON");
         questions.add_command(change);
         questions.cmd("CLIENT").arg("TRACKING").arg("ON").arg("NOLOOP");
     }
+    // Those who listen would take its absence to mean that everything is published. What this answers is of no interest.
+    for say in conn.say_silent_again() {
+        questions.add_command(say);
+    }
     let mut answers = conn.many(&questions).await?.into_iter();
     if reply::bytes(answers.next())?.as_deref() != Some(word.as_bytes()) {
         return Err(reply::odd());
     }
     greeted(conn, answers.next())?;
-    let mut vitals = Vitals { same_data: true, tested: None, dropped: None };
+    let mut vitals = Vitals { same_data: true, tested: None, room: Room::default() };
     if conn.tracks() {
         still_tracks(answers.next())?;
         vitals.same_data = conn.canary.is_there(answers.next())?;
-        vitals.dropped = info::dropped(answers.next().ok_or_else(reply::odd)?)?;
+        let (Some(stats), Some(most)) = (answers.next(), answers.next()) else { return Err(reply::odd()) };
+        vitals.room = info::room(stats, most)?;
         let (_, changed, left_out) = (answers.next(), answers.next(), answers.next());
         vitals.tested = Some(conn.canary.tested(changed, changed_to, heard_before)?);
         reply::checked(left_out.unwrap_or_default())?;

@@ -218,3 +218,25 @@ async fn what_the_server_drops_while_it_carries_out_our_own_command_is_told() {
     eventually(SOON, "it is told", told).await.unwrap();
     assert_eq!(store.get(&key).await.unwrap().found, None, "it was dropped");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_forgets_to_track_during_our_own_command_leaves_no_copy() {
+    let server = own(&Options::new());
+    server.command(&["CONFIG", "SET", "tracking-table-max-keys", "10"]).unwrap();
+    let (store, (namespace, _)) = (client(&server), key("forgotten"));
+    let log = FeedLog::subscribed_to(&*store, &namespace);
+    let keys: Vec<_> = (0..100).map(|at| namespace.key(&at.to_string()).unwrap()).collect();
+    for key in &keys {
+        server.command(&["SET", key.as_str(), "v"]).unwrap();
+    }
+    // From here on nobody but this client says anything: each of its commands makes room for what it reads.
+    for key in &keys {
+        store.get(key).await.unwrap();
+    }
+    let retired = || log.count(|event| matches!(event, FeedEvent::RetireAll(_)));
+    let before = retired();
+    for key in &keys {
+        server.command(&["SET", key.as_str(), "changed"]).unwrap();
+    }
+    eventually(SOON, "it is told", || retired() > before).await.unwrap();
+}

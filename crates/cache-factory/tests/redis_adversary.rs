@@ -1,0 +1,540 @@
+//! Several processes that disturb one another, by every feed and several in one namespace.
+#![cfg(all(feature = "memory", feature = "redis"))]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use cache_factory::durations::{hours, mins, secs};
+use cache_factory::{Cache, CacheFactory, CacheSetup, FeedMode, LoadOptions, Loaded, SetOptions};
+use cache_testkit::proxy::{Direction, Fault, FaultProxy};
+use cache_testkit::redis::{Options, RedisServer, Reply, fresh_namespace};
+use common::{noise, own, parts, text};
+
+/// The lease, the sign of life before which a mark may not be known, and what the machine takes.
+const LATE: Duration = Duration::from_millis(2000);
+
+fn setup(url: &str, namespace: &str, mode: FeedMode) -> CacheSetup {
+    let setup = CacheFactory::new().for_web_app().redis_url(url).namespace(namespace).feed(mode);
+    setup
+        .connect_timeout(secs(5))
+        .store_timeout(secs(2))
+        .disconnected_max_age(secs(0))
+        .fail_on_connection_error(true)
+}
+
+async fn cache(url: &str, namespace: &str, mode: FeedMode) -> Cache {
+    setup(url, namespace, mode).await.unwrap()
+}
+
+/// Lets at least so much time pass.
+async fn pass(time: Duration) {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until the store is there again, whatever the feed is.
+async fn healed(cache: &Cache, within: Duration) {
+    let began = Instant::now();
+    while cache.set("healed", "v", mins(5)).await.is_err()
+        || cache.health().await.queued > 0
+        || cache.get_with_receipt::<String>("healed").await.unwrap().1.coherence
+            == cache_factory::Coherence::Unsynced
+    {
+        assert!(began.elapsed() < within, "{:?}", cache.health().await);
+        pass(Duration::from_millis(20)).await;
+    }
+}
+
+/// Reads until the answer is this.
+async fn sees(cache: &Cache, key: &str, expected: Option<&str>, within: Duration, label: &str) {
+    let began = Instant::now();
+    loop {
+        let found = cache.get::<String>(key).await.ok().flatten();
+        if found.as_deref().map(String::as_str) == expected {
+            return;
+        }
+        let found = found.map(|found| found.chars().take(20).collect::<String>());
+        assert!(began.elapsed() < within, "{label}: {key} is {found:?} after {within:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+fn full(namespace: &str, key: &str) -> Vec<u8> {
+    format!("{namespace}:{key}").into_bytes()
+}
+
+const MODES: [FeedMode; 3] = [FeedMode::Auto, FeedMode::PubSub, FeedMode::TtlOnly];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forgets_what_it_tracks_leaves_no_stale_copy() {
+    let (server, _proxy, namespace) = parts("table");
+    server.command(&["CONFIG", "SET", "tracking-table-max-keys", "10"]).unwrap();
+    let a = cache(&server.url(), &namespace, FeedMode::Auto).await;
+    let mut connection = server.connect().unwrap();
+    for i in 0..150 {
+        a.set(format!("k{i}"), "old", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
+        assert!(text(&a, &format!("k{i}")).await.is_some());
+    }
+    for i in 0..150 {
+        connection.command(&[&b"DEL"[..], &full(&namespace, &format!("k{i}"))]).unwrap();
+    }
+    pass(LATE).await;
+    let mut stale = Vec::new();
+    for i in 0..150 {
+        if text(&a, &format!("k{i}")).await.is_some() {
+            stale.push(i);
+        }
+    }
+    assert!(stale.is_empty(), "stale: {} {stale:?}", stale.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_forgets_what_it_tracks_tells_of_tags() {
+    let (server, _proxy, namespace) = parts("table-tags");
+    server.command(&["CONFIG", "SET", "tracking-table-max-keys", "10"]).unwrap();
+    let a = cache(&server.url(), &namespace, FeedMode::Auto).await;
+    let b = setup(&server.url(), &namespace, FeedMode::TtlOnly).l1_cache_size(0).await.unwrap();
+    for i in 0..150 {
+        a.set(format!("k{i}"), "old", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
+        assert!(text(&a, &format!("k{i}")).await.is_some());
+    }
+    b.invalidate_tag("t").await.unwrap();
+    pass(LATE).await;
+    let mut stale = Vec::new();
+    for i in 0..150 {
+        if text(&a, &format!("k{i}")).await.is_some() {
+            stale.push(i);
+        }
+    }
+    assert!(stale.is_empty(), "stale: {} {stale:?}", stale.len());
+}
+
+/// Somebody removes the word of those who do not publish, or the server drops it to make room.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_of_the_silent_that_is_gone_too_soon_leaves_no_stale_copy() {
+    for silent in [FeedMode::Auto, FeedMode::TtlOnly] {
+        let (server, _proxy, namespace) = parts("word");
+        let listens = cache(&server.url(), &namespace, FeedMode::PubSub).await;
+        let writes = cache(&server.url(), &namespace, silent).await;
+        writes.set("k", "old", mins(5)).await.unwrap();
+        sees(&listens, "k", Some("old"), LATE, "at first").await;
+        pass(Duration::from_millis(600)).await;
+        let word = [namespace.as_bytes(), b":\xffsilent"].concat();
+        assert_eq!(server.command(&[&b"DEL"[..], &word]).unwrap().integer(), Some(1));
+        pass(Duration::from_millis(600)).await;
+        assert_eq!(text(&listens, "k").await.as_deref(), Some("old"));
+        writes.set("k", "new", mins(5)).await.unwrap();
+        sees(&listens, "k", Some("new"), LATE, &format!("{silent:?}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_database_is_seen_by_every_feed() {
+    for what in ["FLUSHALL", "SWAPDB", "DEBUG RELOAD", "RESTORE", "restart"] {
+        for mode in MODES {
+            if (what, mode) == ("RESTORE", FeedMode::PubSub) {
+                // Nobody publishes that.
+                continue;
+            }
+            let server = own(&Options::new().arguments(["--enable-debug-command", "yes"]));
+            let namespace = fresh_namespace("replaced").unwrap().as_str().to_owned();
+            let a = cache(&server.url(), &namespace, mode).await;
+            let b = cache(&server.url(), &namespace, mode).await;
+            let label = format!("{what} {mode:?}");
+            let key = full(&namespace, "k");
+            a.set("k", "first", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
+            let first = server.command(&[&b"DUMP"[..], &key]).unwrap();
+            server.command(&["SAVE"]).unwrap();
+            a.set("k", "second", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
+            sees(&b, "k", Some("second"), LATE, &label).await;
+            let expected = match what {
+                "FLUSHALL" => {
+                    server.command(&["FLUSHALL"]).unwrap();
+                    None
+                }
+                "SWAPDB" => {
+                    server.command(&["SWAPDB", "0", "1"]).unwrap();
+                    None
+                }
+                "DEBUG RELOAD" => {
+                    server.command(&["DEBUG", "RELOAD", "NOSAVE"]).unwrap();
+                    Some("first")
+                }
+                "RESTORE" => {
+                    let Reply::Bytes(first) = first.clone() else { panic!("{first:?}") };
+                    server.command(&[&b"RESTORE"[..], &key, b"300000", &first, b"REPLACE"]).unwrap();
+                    Some("first")
+                }
+                _ => {
+                    server.restart().unwrap();
+                    Some("first")
+                }
+            };
+            for cache in [&a, &b] {
+                sees(cache, "k", expected, LATE + secs(4), &label).await;
+            }
+            // And from the next heartbeat on all is as before.
+            pass(Duration::from_millis(700)).await;
+            healed(&a, secs(5)).await;
+            healed(&b, secs(5)).await;
+            a.set("k", "third", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
+            sees(&b, "k", Some("third"), LATE, &label).await;
+            b.invalidate_tag("t").await.unwrap();
+            assert_eq!(text(&b, "k").await, None, "{label}");
+            sees(&a, "k", None, LATE, &label).await;
+        }
+    }
+}
+
+/// Nobody writes any more, and all links are back: all agree with what the server has.
+async fn agree(caches: &[Cache], server: &RedisServer, namespace: &str, keys: usize, label: &str) {
+    for index in 0..keys {
+        let key = format!("k{index}");
+        let began = Instant::now();
+        loop {
+            let mut found = Vec::new();
+            for cache in caches {
+                found.push(text(cache, &key).await.map(|text| text.chars().take(12).collect::<String>()));
+            }
+            if found.iter().all(|it| *it == found[0]) {
+                break;
+            }
+            let there = server.command(&[&b"EXISTS"[..], &full(namespace, &key)]).unwrap();
+            assert!(began.elapsed() < secs(5), "{label}: {key}: {found:?}, {there:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// One writer a key, which also reads its own; everybody reads. A number only grows.
+async fn mixed_storm(modes: [FeedMode; 3], faults: bool, seed: u64) {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    const KEYS: usize = 9;
+    let server = own(&Options::new());
+    let namespace = fresh_namespace("mixed").unwrap().as_str().to_owned();
+    let proxies: Vec<_> = (0..3).map(|_| FaultProxy::start(server.addr()).unwrap()).collect();
+    let mut caches = Vec::new();
+    for (proxy, mode) in proxies.iter().zip(modes) {
+        let setup = setup(&proxy.url(), &namespace, mode).store_timeout(Duration::from_millis(500));
+        caches.push(setup.stale_for(hours(1)).await.unwrap());
+    }
+    // What everybody must see at least, from when on.
+    let told: Arc<Vec<parking_lot::Mutex<Vec<(Instant, u64)>>>> =
+        Arc::new((0..KEYS).map(|_| parking_lot::Mutex::default()).collect());
+    let stop = Arc::new(AtomicBool::new(false));
+    let worst = Arc::new(AtomicU64::new(0));
+    let mut tasks = Vec::new();
+    for index in 0..KEYS {
+        let (cache, told, stop) = (caches[index % 3].clone(), Arc::clone(&told), Arc::clone(&stop));
+        tasks.push(tokio::spawn(async move {
+            let (mut dice, key) = (seed + index as u64, format!("k{index}"));
+            for value in 1_u64.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let long = if index % 4 == 3 && (dice >> 40) % 4 == 0 { 300_000 } else { 5 };
+                let text_of = format!("{value}|{}", noise(long));
+                let tagged = || SetOptions::ttl(mins(5)).tag(format!("t{index}"));
+                let (done, there) = match (dice >> 33) % 8 {
+                    0 | 1 => (cache.set(&key, &text_of, tagged()).await, true),
+                    2 => (
+                        cache
+                            .set_many(&[(key.clone(), text_of.clone())], tagged())
+                            .await
+                            .and_then(cache_factory::BatchReport::into_result),
+                        true,
+                    ),
+                    3 => (
+                        cache.delete_many(&[&key]).await.and_then(cache_factory::BatchReport::into_result),
+                        false,
+                    ),
+                    4 => (cache.invalidate_tag(format!("t{index}")).await, false),
+                    5 => (cache.expire(&key).await, false),
+                    _ => (cache.delete(&key).await, false),
+                };
+                // What is set while the store is away is told later, and what has expired may be served stale.
+                if done.is_ok() && !(faults && there) && (dice >> 33) % 8 != 5 {
+                    told[index].lock().push((Instant::now(), value));
+                }
+                if done.as_ref().map_or_else(|error| error.is_queued(), |()| true) {
+                    let own = cache.get::<String>(&key).await.unwrap();
+                    let own = own.map(|own| own.split_once('|').unwrap().0.parse::<u64>().unwrap());
+                    assert!(
+                        own.is_none_or(|own| there && own == value),
+                        "own write lost: {own:?}, {value}, {there}"
+                    );
+                }
+                pass(Duration::from_millis((dice >> 50) % 150)).await;
+            }
+        }));
+    }
+    for task in 0..6_usize {
+        let (at, cache) = (task % 3, caches[task % 3].clone());
+        let (told, stop, worst) = (Arc::clone(&told), Arc::clone(&stop), Arc::clone(&worst));
+        tasks.push(tokio::spawn(async move {
+            let mut round = task;
+            let keys: Vec<String> = (0..KEYS).map(|i| format!("k{i}")).collect();
+            while !stop.load(Ordering::Relaxed) {
+                round += 7;
+                let began = Instant::now();
+                let found: Vec<(usize, Option<std::sync::Arc<String>>)> = match round % 4 {
+                    0 => cache.get_many::<String>(&keys).await.unwrap().into_iter().enumerate().collect(),
+                    1 => {
+                        let index = round / 4 % KEYS;
+                        let none = || async {
+                            Err::<String, Box<dyn std::error::Error + Send + Sync>>("nothing".into())
+                        };
+                        vec![(index, cache.get_or_load(&keys[index], mins(5), none).await.ok())]
+                    }
+                    2 => {
+                        let none = |_| async {
+                            Ok::<_, std::io::Error>(std::collections::HashMap::<String, String>::new())
+                        };
+                        cache
+                            .get_many_or_load(&keys, LoadOptions::ttl(mins(5)), none)
+                            .await
+                            .map(|all| all.into_iter().enumerate().collect())
+                            .unwrap_or_default()
+                    }
+                    _ => {
+                        let index = round / 4 % KEYS;
+                        vec![(index, cache.get::<String>(&keys[index]).await.unwrap())]
+                    }
+                };
+                for (index, found) in found {
+                    let Some(found) = found else { continue };
+                    let value = found.split_once('|').unwrap().0.parse::<u64>().unwrap();
+                    let later = told[index].lock().iter().find(|(_, told)| *told > value).map(|(at, _)| *at);
+                    if let Some(late) = later.and_then(|at| began.checked_duration_since(at)) {
+                        worst.fetch_max(late.as_millis() as u64, Ordering::Relaxed);
+                        assert!(
+                            late < LATE,
+                            "{modes:?} seed {seed}: cache {at}, k{index}, way {}: {value} is {late:?} late",
+                            round % 4
+                        );
+                    }
+                }
+                assert!(began.elapsed() < secs(4), "a call took {:?}", began.elapsed());
+                tokio::task::yield_now().await;
+            }
+        }));
+    }
+    for round in 0..12 {
+        if faults {
+            let proxy = &proxies[round % 3];
+            let fault = [
+                Fault::Swallow,
+                Fault::Hold,
+                Fault::Delay { by: Duration::from_millis(300), jitter: Duration::from_millis(300) },
+                Fault::DropPushes,
+            ][round / 3];
+            match round % 2 {
+                0 => proxy.set_direction(Direction::ToClient, fault),
+                _ if fault == Fault::DropPushes => proxy.set_direction(Direction::ToClient, fault),
+                _ => proxy.set(fault),
+            }
+            pass(Duration::from_millis(900)).await;
+            proxy.set(Fault::Pass);
+        }
+        pass(Duration::from_millis(400)).await;
+        if tasks.iter().any(tokio::task::JoinHandle::is_finished) {
+            break;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    for ended in futures_util::future::join_all(tasks).await {
+        ended.unwrap();
+    }
+    for cache in &caches {
+        let began = Instant::now();
+        while cache.health().await.status == cache_factory::HealthStatus::Unhealthy
+            && began.elapsed() < secs(10)
+        {
+            tokio::task::yield_now().await;
+        }
+    }
+    pass(secs(2)).await;
+    agree(&caches, &server, &namespace, KEYS, &format!("{modes:?}")).await;
+    println!("{modes:?} {faults}: worst {} ms", worst.load(std::sync::atomic::Ordering::Relaxed));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_with_different_feeds_agree() {
+    use FeedMode::{Auto, PubSub, TtlOnly};
+    for modes in [[Auto, PubSub, TtlOnly], [PubSub, PubSub, PubSub], [PubSub, PubSub, Auto]] {
+        mixed_storm(modes, false, 1).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_with_different_feeds_agree_after_faults() {
+    use FeedMode::{Auto, PubSub, TtlOnly};
+    for modes in [[Auto, PubSub, TtlOnly], [Auto, Auto, Auto], [PubSub, PubSub, PubSub]] {
+        mixed_storm(modes, true, 2).await;
+    }
+}
+
+/// Users who may not do all that the library would like to.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_do_everything_is_slower_to_know_and_never_wrong() {
+    let rights = [
+        "-client",
+        "-client|tracking",
+        "-client|kill",
+        "-client|trackinginfo",
+        "-publish",
+        "-subscribe",
+        "-info",
+        "-hello",
+        "-config",
+        "-@scripting",
+        "-evalsha",
+        "resetchannels",
+        "-getrange",
+        "-pttl",
+        "-ping",
+        "-zmscore",
+        "-unlink",
+    ];
+    for right in rights {
+        for mode in MODES {
+            let server = own(&Options::new());
+            server.command(&["ACL", "SETUSER", "u", "on", ">pw", "~ns:*", "&ns:*", "+@all", right]).unwrap();
+            let url = format!("redis://u:pw@127.0.0.1:{}", server.addr().port());
+            let label = format!("{right} {mode:?}");
+            let Ok(poor) = setup(&url, "ns", mode).await else {
+                println!("{label}: no cache");
+                continue;
+            };
+            let rich = cache(&server.url(), "ns", mode).await;
+            let began = Instant::now();
+            for (writer, reader, who) in [(&rich, &poor, "reads"), (&poor, &rich, "writes")] {
+                let label = format!("{label} {who}");
+                let set = writer.set("k", "1", SetOptions::ttl(mins(5)).tag("t")).await;
+                if set.is_err() {
+                    println!("{label}: cannot set: {}", set.unwrap_err());
+                    continue;
+                }
+                let began = Instant::now();
+                while reader.get::<String>("k").await.ok().flatten().is_none() && began.elapsed() < secs(1) {
+                    tokio::task::yield_now().await;
+                }
+                for step in 0..3 {
+                    let done = match step {
+                        0 => writer.set("k", "2", SetOptions::ttl(mins(5)).tag("t")).await,
+                        1 => writer.invalidate_tag("t").await,
+                        _ => writer.delete("k").await,
+                    };
+                    if let Err(error) = done {
+                        println!("{label} {step}: {error}");
+                        continue;
+                    }
+                    let began = Instant::now();
+                    while let Some(found) = reader.get::<String>("k").await.ok().flatten() {
+                        if step == 0 && *found == "2" {
+                            break;
+                        }
+                        assert!(began.elapsed() < LATE + secs(1), "{label} {step}: stale {found}");
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+            assert!(began.elapsed() < secs(15), "{label} takes {:?}", began.elapsed());
+        }
+    }
+}
+
+/// A lease of a process that has gone, which somebody made endless.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_without_an_end_holds_nobody_up() {
+    let (server, _proxy, namespace) = parts("endless");
+    let (a, b) = (
+        cache(&server.url(), &namespace, FeedMode::Auto).await,
+        cache(&server.url(), &namespace, FeedMode::Auto).await,
+    );
+    let key = full(&namespace, "k");
+    let hung = tokio::spawn(async move {
+        a.get_or_load("k", mins(5), || std::future::pending::<Loaded<String>>()).await
+    });
+    let began = Instant::now();
+    while server.command(&[&b"PERSIST"[..], &key]).unwrap().integer() != Some(1) {
+        assert!(began.elapsed() < secs(5));
+        tokio::task::yield_now().await;
+    }
+    hung.abort();
+    drop(hung.await);
+    server.command(&[&b"PERSIST"[..], &key]).unwrap();
+    let began = Instant::now();
+    let loaded =
+        tokio::time::timeout(secs(60), b.get_or_load("k", mins(5), || async { Loaded::Ok("v".to_owned()) }))
+            .await;
+    assert!(loaded.is_ok(), "it hangs");
+}
+
+/// The shortest lease, a link that is silent, and values that may be served stale.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_shortest_lease_holds_for_stale_values_too() {
+    for mode in MODES {
+        let (server, proxy, namespace) = parts("short");
+        let setup = |url: &str| {
+            setup(url, &namespace, mode)
+                .lease(Duration::from_millis(100))
+                .stale_for(hours(1))
+                .store_timeout(Duration::from_millis(200))
+        };
+        let b = setup(&server.url()).store_timeout(secs(5)).await.unwrap();
+        let a = setup(&proxy.url()).await.unwrap();
+        for direction in Direction::BOTH {
+            b.set("k", "old", mins(5)).await.unwrap();
+            sees(&a, "k", Some("old"), LATE, "first").await;
+            proxy.set_direction(direction, Fault::Swallow);
+            b.delete("k").await.unwrap();
+            let deleted = Instant::now();
+            while deleted.elapsed() < secs(2) {
+                let before = deleted.elapsed();
+                let found = a.get::<String>("k").await.unwrap();
+                assert!(
+                    found.is_none() || before < Duration::from_millis(500),
+                    "{mode:?} {direction:?}: stale after {before:?}"
+                );
+                if before > Duration::from_millis(500) {
+                    let loaded = a
+                        .get_or_load("k", mins(5), || async { Loaded::Ok("loaded".to_owned()) })
+                        .await
+                        .unwrap();
+                    assert_eq!(*loaded, "loaded");
+                    break;
+                }
+            }
+            proxy.set(Fault::Pass);
+            healed(&a, secs(10)).await;
+            b.delete("k").await.unwrap();
+            sees(&a, "k", None, LATE, "deleted").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_keys_are_told_by_every_feed() {
+    for mode in MODES {
+        let (server, _proxy, namespace) = parts("odd");
+        let (a, b) =
+            (cache(&server.url(), &namespace, mode).await, cache(&server.url(), &namespace, mode).await);
+        for key in
+            ["a b", "\r\n$3\r\n", "\0", ":", "é\u{ff}", " 1 2 kx", "*", "\u{10ffff}", "{a}:b", "position"]
+        {
+            a.set(key, "old", mins(5)).await.unwrap();
+            sees(&b, key, Some("old"), LATE, "old").await;
+            a.set(key, "new", SetOptions::ttl(mins(5)).tag(key)).await.unwrap();
+            sees(&b, key, Some("new"), LATE, "new").await;
+            a.invalidate_tag(key).await.unwrap();
+            sees(&b, key, None, LATE, "gone").await;
+        }
+    }
+}
