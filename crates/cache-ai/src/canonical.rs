@@ -64,7 +64,8 @@ pub(crate) fn fields(bytes: &[u8]) -> Option<Vec<(&str, &[u8])>> {
 
 /// Puts fields back into an object.
 pub(crate) fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
-    let mut out = vec![OBJECT];
+    let mut out = Vec::with_capacity(128);
+    out.push(OBJECT);
     for (name, value) in fields {
         number::text(&mut out, name);
         out.extend_from_slice(value);
@@ -83,6 +84,11 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     let mut zero = Vec::new();
     number::int(&mut zero, 0);
     bytes == zero
+}
+
+/// Whether this is an object.
+pub(crate) fn is_object(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&OBJECT)
 }
 
 /// Whether this is nothing.

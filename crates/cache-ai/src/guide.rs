@@ -146,12 +146,12 @@ impl TenantCache {
 
 /// Options as canonical fields: an object, or nothing.
 fn canonical_options(options: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(64);
+    let mut out = Vec::with_capacity(128);
     canonical::append(&mut out, options).map_err(Problem::into_error)?;
     if canonical::is_null(&out) {
         out = canonical::object(std::iter::empty());
     }
-    if canonical::fields(&out).is_none() {
+    if !canonical::is_object(&out) {
         return Err(Problem::Refused("options are neither an object nor nothing".into()).into_error());
     }
     Ok(out)

@@ -32,8 +32,8 @@ pub(crate) struct Question<'a> {
     pub(crate) text: Option<Cow<'a, str>>,
     /// Characters of all that is not `text`.
     pub(crate) characters: usize,
-    /// Whether temperature 0 was given.
-    pub(crate) is_deterministic: bool,
+    /// Whether every temperature that was given is 0; `None` if none was.
+    is_cold: Option<bool>,
     /// The options that went in, as canonical fields.
     pub(crate) options: Vec<u8>,
 }
@@ -54,7 +54,7 @@ impl<'a> Question<'a> {
             long: Vec::new(),
             text: None,
             characters: 0,
-            is_deterministic: false,
+            is_cold: None,
             options: Vec::new(),
         }
     }
@@ -86,9 +86,8 @@ impl<'a> Question<'a> {
         for part in [&request.provider, &request.model, &request.snapshot, &request.prompt_version] {
             optional(&mut it.short, part.as_deref());
         }
-        let mut options = Vec::new();
-        canonical::append(&mut options, &request.options).map_err(Problem::into_error)?;
-        it.take_options(&options, schema)?;
+        let options = request.options.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+        it.take_options(&canonical::object(options), schema)?;
         for guard in &request.guards {
             canonical::write_text(&mut it.short, guard);
         }
@@ -119,21 +118,33 @@ impl<'a> Question<'a> {
     }
 
     fn take_options(&mut self, options: &[u8], schema: Option<&OptionSchema>) -> Result<(), Error> {
-        let given = canonical::fields(options).unwrap_or_default();
-        let asked = given.into_iter().filter(|(name, _)| !NO_OPTIONS.contains(name));
+        let mut asked = canonical::fields(options).unwrap_or_default();
+        asked.retain(|(name, _)| !NO_OPTIONS.contains(name));
         let options = match schema {
             Some(schema) => {
-                let Normalised { options } = schema.normalise(self.operation, asked)?;
+                let Normalised { options } = schema.normalise(self.operation, asked.into_iter())?;
+                self.note_temperature(&canonical::fields(&options).unwrap_or_default());
                 options
             }
-            None => canonical::object(asked),
+            None => {
+                self.note_temperature(&asked);
+                canonical::object(asked.into_iter())
+            }
         };
-        for (name, value) in canonical::fields(&options).unwrap_or_default() {
-            self.is_deterministic |= name == "temperature" && canonical::is_zero(value);
-        }
         self.short.extend_from_slice(&options);
         self.options = options;
         Ok(())
+    }
+
+    fn note_temperature(&mut self, fields: &[(&str, &[u8])]) {
+        for (_, value) in fields.iter().filter(|(name, _)| *name == "temperature") {
+            self.is_cold = Some(self.is_cold != Some(false) && canonical::is_zero(value));
+        }
+    }
+
+    /// Whether temperature 0 was given, and no other.
+    pub(crate) fn is_deterministic(&self) -> bool {
+        self.is_cold == Some(true)
     }
 
     fn take_body(&mut self, body: &[u8]) {
@@ -142,17 +153,10 @@ impl<'a> Question<'a> {
             self.take_long(Cow::Owned(body.to_vec()));
             return;
         };
-        let mut is_deterministic = None;
-        for (name, value) in &fields {
-            match *name {
-                "temperature" => is_deterministic = Some(canonical::is_zero(value)),
-                "model" if self.model.is_none() => {
-                    self.model = canonical::as_text(value).map(|model| Cow::Owned(model.to_owned()));
-                }
-                _ => {}
-            }
+        self.note_temperature(&fields);
+        if let (None, Some((_, model))) = (&self.model, fields.iter().find(|(name, _)| *name == "model")) {
+            self.model = canonical::as_text(model).map(|model| Cow::Owned(model.to_owned()));
         }
-        self.is_deterministic |= is_deterministic.unwrap_or(false);
         let asked = fields.into_iter().filter(|(name, _)| !NOISE.contains(name));
         let body = canonical::object(asked);
         self.characters += body.len();

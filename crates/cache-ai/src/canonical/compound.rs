@@ -6,7 +6,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::name::name_of;
+use super::name::append_name;
 use super::{LIST_END, OBJECT, OBJECT_END, Problem, Writer, number};
 
 /// A list under way.
@@ -40,7 +40,8 @@ pub(super) struct Fields<'a> {
     /// Where the object's bytes start.
     start: usize,
     fields: Vec<Field>,
-    name: Option<String>,
+    /// Where the name was written whose value is to come.
+    name: Option<usize>,
 }
 
 /// A field: where its name and its value lie among the bytes.
@@ -62,9 +63,14 @@ impl<'a> Fields<'a> {
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Problem> {
         self.writer.check(name.len())?;
+        let start = self.writer.out.len();
+        number::text(self.writer.out, name);
+        self.value(start, value)
+    }
+
+    /// The value of the name that was written at `start`.
+    fn value<T: Serialize + ?Sized>(&mut self, start: usize, value: &T) -> Result<(), Problem> {
         let Writer { out, depth, limit } = &mut self.writer;
-        let start = out.len();
-        number::text(out, name);
         let at = out.len();
         value.serialize(Writer { out, depth: *depth, limit: *limit })?;
         self.fields.push(Field { start, value: at, end: out.len() });
@@ -150,13 +156,14 @@ impl SerializeMap for Fields<'_> {
     type Error = Problem;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Problem> {
-        self.name = Some(name_of(key)?);
-        Ok(())
+        self.name = Some(self.writer.out.len());
+        append_name(self.writer.out, key)?;
+        self.writer.check(0)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Problem> {
-        let name = self.name.take().ok_or_else(|| Problem::Refused("a value without a name".into()))?;
-        self.field(&name, value)
+        let start = self.name.take().ok_or_else(|| Problem::Refused("a value without a name".into()))?;
+        self.value(start, value)
     }
 
     fn end(self) -> Result<(), Problem> {

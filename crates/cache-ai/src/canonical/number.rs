@@ -10,6 +10,7 @@ pub(crate) fn int(out: &mut Vec<u8>, number: i128) {
 
 /// A text with its length, as it is.
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
+    out.reserve(1 + 8 + text.len());
     out.push(TEXT);
     out.extend_from_slice(&(text.len() as u64).to_be_bytes());
     out.extend_from_slice(text.as_bytes());
