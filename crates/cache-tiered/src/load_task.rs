@@ -244,7 +244,8 @@ impl Engine {
         };
         let sent_at = self.timer.now();
         // The store tells everybody but this process of the change. Whatever comes of it, what tier 1 has is old then.
-        let write = matches!(load.permit, Permit::Instead(_)).then(|| Write::begin(self, load.hash, &load.key));
+        let write =
+            matches!(load.permit, Permit::Instead(_)).then(|| Write::begin(self, load.hash, &load.key));
         match self.timed("put", store.put(&full, sealed, keep.total, condition)).await {
             Ok(written) if written.stored => {
                 if let Some(write) = write {

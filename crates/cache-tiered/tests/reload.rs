@@ -21,7 +21,9 @@ async fn value(cache: &Cache) -> Option<u32> {
 }
 
 async fn idle(cache: &Cache) {
-    eventually(Duration::from_secs(5), "no load is left", || cache.stats().loads.in_flight == 0).await.unwrap();
+    eventually(Duration::from_secs(5), "no load is left", || cache.stats().loads.in_flight == 0)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
