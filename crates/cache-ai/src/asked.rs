@@ -45,10 +45,10 @@ impl Shared {
     ) -> Result<Asked<'a>, Error> {
         let began = self.timer.now();
         control.check()?;
-        let control = if self.only_if_cached { Control::only_if_cached() } else { control };
+        let control = if self.only_if_cached { control.but_only_if_cached() } else { control };
         let question = Question::of(request, policy.schema.as_ref()).await?;
         let keyed = self.keyer.key(&question).await?;
-        let sample = self.turns.pick(policy.repeat, &keyed.digest, control.sample);
+        let sample = self.turns.pick(policy.repeats(), &keyed.digest, control.sample);
         let name = name_of(&keyed.name, sample);
         Ok(Asked { shared: self, keyed: Arc::new(keyed), control, policy, sample, name, began })
     }
@@ -104,7 +104,7 @@ impl Shared {
 impl Asked<'_> {
     /// Looks in the cache if the plan is to. Says also whether there is a stale answer.
     pub(crate) async fn look<A: Answer>(&self) -> Result<(Looked<A>, bool), Error> {
-        let next = |seen| plan(&self.control, self.policy.repeat, self.keyed.is_deterministic, seen);
+        let next = |seen| plan(&self.control, self.policy.repeats(), self.keyed.is_deterministic, seen);
         let first = next(None);
         if first != Plan::Look {
             return Ok((Looked::Go(first), false));

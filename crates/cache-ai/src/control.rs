@@ -82,6 +82,11 @@ impl Control {
         self
     }
 
+    /// The same, but from the cache or not at all.
+    pub(crate) fn but_only_if_cached(self) -> Self {
+        Self { mode: Mode::OnlyIfCached, no_store: false, ..self }
+    }
+
     /// # Errors
     /// [`ErrorKind::Validation`] for what contradicts itself.
     pub(crate) fn check(&self) -> Result<(), Error> {

@@ -59,7 +59,7 @@ impl TenantCache {
         let shared = &self.ai.shared;
         let policy = shared.operations.of(operation);
         let keyed = self.keyed(text, operation, options).await?;
-        if plan(&Control::new(), policy.repeat, keyed.is_deterministic, None) != Plan::Look {
+        if plan(&Control::new(), policy.repeats(), keyed.is_deterministic, None) != Plan::Look {
             return Ok(Kept::NotRepeatable);
         }
         let generated = Generated::new(Plain(response.clone()));
@@ -86,7 +86,7 @@ impl TenantCache {
         let began = shared.timer.now();
         let policy = shared.operations.of(operation);
         let keyed = self.keyed(text, operation, options).await?;
-        let next = |seen| plan(&Control::new(), policy.repeat, keyed.is_deterministic, seen);
+        let next = |seen| plan(&Control::new(), policy.repeats(), keyed.is_deterministic, seen);
         let (entry, receipt) = if next(None) == Plan::Look {
             let (entry, receipt) = shared.cache.get_with_receipt::<Entry<Plain<T>>>(&keyed.name).await?;
             (entry, Some(receipt))

@@ -40,8 +40,8 @@ pub struct OperationPolicy {
     pub ttl_by_tier: Option<[f64; 4]>,
     /// Whether answers stay right for long, so that those to longer texts are worth memory too.
     pub is_stable: Option<bool>,
-    /// Whether a model that is asked twice may be answered from the cache.
-    pub repeat: Repeat,
+    /// Whether a model that is asked twice may be answered from the cache: [`Repeat::Always`] by default.
+    pub repeat: Option<Repeat>,
     /// The options that there are.
     pub schema: Option<OptionSchema>,
     pub(crate) validator: Option<Validator>,
@@ -90,7 +90,7 @@ impl OperationPolicy {
     /// Whether a model that is asked twice may be answered from the cache.
     #[must_use]
     pub fn repeat(mut self, repeat: Repeat) -> Self {
-        self.repeat = repeat;
+        self.repeat = Some(repeat);
         self
     }
 
@@ -118,7 +118,14 @@ impl OperationPolicy {
         self.stale_for = self.stale_for.or(under.stale_for);
         self.ttl_by_tier = self.ttl_by_tier.or(under.ttl_by_tier);
         self.is_stable = self.is_stable.or(under.is_stable);
+        self.repeat = self.repeat.or(under.repeat);
+        self.schema = self.schema.or_else(|| under.schema.clone());
+        self.validator = self.validator.or_else(|| under.validator.clone());
         self
+    }
+
+    pub(crate) fn repeats(&self) -> Repeat {
+        self.repeat.unwrap_or_default()
     }
 
     fn check(&self, name: &str, problems: &mut Problems) {
@@ -135,7 +142,7 @@ impl OperationPolicy {
                 format!("a TTL factor of operation `{name}` is {factor}, 0.001 to 1000 are allowed")
             });
         }
-        if let Repeat::Samples(samples) = self.repeat {
+        if let Repeat::Samples(samples) = self.repeats() {
             problems.check((1..=MAX_SAMPLES).contains(&samples), || {
                 format!("operation `{name}` keeps {samples} samples, 1 to {MAX_SAMPLES} are allowed")
             });

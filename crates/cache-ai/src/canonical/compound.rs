@@ -7,7 +7,7 @@ use serde::ser::{
 };
 
 use super::name::append_name;
-use super::{LIST_END, OBJECT, OBJECT_END, Problem, Writer, number};
+use super::{LIST_END, OBJECT, OBJECT_END, Problem, Writer, as_text, number};
 
 /// A list under way.
 pub(super) struct Items<'a> {
@@ -40,6 +40,8 @@ pub(super) struct Fields<'a> {
     /// Where the object's bytes start.
     start: usize,
     fields: Vec<Field>,
+    /// Whether it is a number, whose digits are its only field.
+    is_digits: bool,
     /// Where the name was written whose value is to come.
     name: Option<usize>,
 }
@@ -58,11 +60,23 @@ impl<'a> Fields<'a> {
     pub(super) fn new(writer: Writer<'a>, after: Option<u8>) -> Self {
         writer.out.push(OBJECT);
         let start = writer.out.len();
-        Self { writer, after, start, fields: Vec::new(), name: None }
+        Self { writer, after, start, fields: Vec::new(), is_digits: false, name: None }
+    }
+
+    /// A number whose digits come as a field.
+    pub(super) fn digits(writer: Writer<'a>) -> Self {
+        let start = writer.out.len();
+        Self { writer, after: None, start, fields: Vec::new(), is_digits: true, name: None }
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Problem> {
         self.writer.check(name.len())?;
+        if self.is_digits {
+            let mut digits = Vec::new();
+            value.serialize(Writer { out: &mut digits, depth: 0, limit: usize::MAX })?;
+            let digits = as_text(&digits).unwrap_or_default();
+            return number::digits(self.writer.out, digits);
+        }
         let start = self.writer.out.len();
         number::text(self.writer.out, name);
         self.value(start, value)
@@ -78,6 +92,9 @@ impl<'a> Fields<'a> {
     }
 
     fn close(self) -> Result<(), Problem> {
+        if self.is_digits {
+            return Ok(());
+        }
         let Self { writer: Writer { out, .. }, after, start, mut fields, .. } = self;
         let order = |a: &Field, b: &Field| {
             out[a.start + BEFORE_NAME..a.value].cmp(&out[b.start + BEFORE_NAME..b.value])
