@@ -62,9 +62,10 @@ impl Shared {
         options
     }
 
-    /// Counts a request that was answered.
+    /// Counts a request of this storage name that was answered.
     pub(crate) fn count<A: Answer>(
         &self,
+        name: &str,
         entry: &Entry<A>,
         source: Source,
         tier: Option<Tier>,
@@ -73,6 +74,9 @@ impl Shared {
         self.counters.answered(&entry.operation, entry.text_tier, source, tier, took);
         let about =
             About { operation: &entry.operation, model: entry.model.as_deref(), tenant: &entry.tenant };
+        if let Some(worth) = &self.worth {
+            worth.learn(name, self.books.cost(about, entry.usage), Duration::from_millis(entry.took_ms));
+        }
         match source {
             Source::Generated => self.books.spent(about, entry.usage),
             Source::Cache | Source::Stale | Source::Joined => {

@@ -12,6 +12,7 @@ use crate::cache::{AiCache, Shared};
 use crate::key::escaped;
 use crate::ledger::Books;
 use crate::settings::AiSettings;
+use crate::worth::WorthTier;
 
 /// Builds an [`AiCache`] from a tier 1, a store, or both, like a [`Cache`].
 #[must_use = "a builder does nothing until it is built"]
@@ -93,7 +94,15 @@ impl AiCacheBuilder {
         ai.check(&mut problems);
         problems.configuration()?;
         let keyer = ai.keyer();
-        let mut admission = None;
+        let (mut admission, mut worth) = (None, None);
+        let local = match (local, ai.second) {
+            (Some(local), Some(second)) => {
+                let tier = Arc::new(WorthTier::new(local, Arc::clone(&timer), second));
+                worth = Some(Arc::clone(&tier));
+                Some(tier as Arc<dyn LocalTier>)
+            }
+            (local, _) => local,
+        };
         let local = match (local, &store) {
             (Some(local), Some(_)) => {
                 let stable = ai.operations.stable().map(escaped).collect();
@@ -121,6 +130,7 @@ impl AiCacheBuilder {
             gate: ai.gate,
             only_if_cached: ai.only_if_cached,
             admission,
+            worth,
             local,
             store,
             timer,

@@ -217,9 +217,16 @@ impl AiCache {
         same_dimensions(found.iter().flatten())?;
         let made = made.lock().clone();
         let took = shared.timer.now().since(began);
-        for entry in found.iter().flatten() {
+        for (item, entry) in unique.iter().zip(&found) {
+            let Some(entry) = entry else { continue };
             let is_made = made.contains(&entry.id);
-            shared.count(entry, if is_made { Source::Generated } else { Source::Cache }, None, took);
+            shared.count(
+                &item.keyed.name,
+                entry,
+                if is_made { Source::Generated } else { Source::Cache },
+                None,
+                took,
+            );
         }
         let vector = |place: usize| {
             let whole = found[place].as_ref().and_then(|entry| entry.whole());

@@ -121,7 +121,7 @@ impl Asked<'_> {
     }
 
     fn served<A: Answer>(&self, entry: &Entry<A>, whole: Arc<A>, receipt: &Receipt) -> Answered<A> {
-        self.shared.count(entry, Source::Cache, receipt.tier, self.took());
+        self.shared.count(&self.name, entry, Source::Cache, receipt.tier, self.took());
         Answered::new(whole, AnswerMeta::of(entry, Source::Cache, receipt.tier, receipt.age))
     }
 
@@ -139,7 +139,7 @@ impl Asked<'_> {
         let whole = entry.whole().ok_or_else(|| {
             Error::new(ErrorKind::Load, "the stream of this answer made no whole answer").because(Cut)
         })?;
-        self.shared.count(entry, source, None, self.took());
+        self.shared.count(&self.name, entry, source, None, self.took());
         let age = (source != Source::Stale).then_some(Duration::ZERO);
         Ok(Answered::new(whole, AnswerMeta::of(entry, source, None, age)))
     }

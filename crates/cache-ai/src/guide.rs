@@ -107,7 +107,7 @@ impl TenantCache {
             return Ok(None);
         };
         let (tier, age) = receipt.map_or((None, None), |receipt| (receipt.tier, receipt.age));
-        shared.count(&entry, Source::Cache, tier, shared.timer.now().since(began));
+        shared.count(&keyed.name, &entry, Source::Cache, tier, shared.timer.now().since(began));
         Ok(Some(Answered::new(whole, AnswerMeta::of(&entry, Source::Cache, tier, age))))
     }
 

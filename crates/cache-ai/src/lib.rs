@@ -24,6 +24,7 @@ mod openai;
 mod operation;
 mod price;
 mod question;
+mod ranks;
 mod request;
 mod samples;
 mod schema;
@@ -35,6 +36,7 @@ mod tenant;
 mod text_tier;
 mod transfer;
 mod wire;
+mod worth;
 
 pub use admission::{AdmissionPolicy, AdmissionStats, Admit};
 pub use answer::{Answer, Finish, Generated, Outcome, Plain, Usage};

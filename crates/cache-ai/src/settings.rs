@@ -26,6 +26,7 @@ pub struct AiSettings {
     pub(crate) operations: Operations,
     pub(crate) gate: Gate,
     pub(crate) admission: AdmissionPolicy,
+    pub(crate) second: Option<f64>,
     pub(crate) only_if_cached: bool,
     pub(crate) prices: PriceTable,
     name_bits: Option<fn(&Digest) -> [u8; 16]>,
@@ -41,6 +42,7 @@ impl Default for AiSettings {
             operations: Operations::default(),
             gate: Gate::default(),
             admission: AdmissionPolicy::default(),
+            second: None,
             only_if_cached: false,
             prices: PriceTable::default(),
             name_bits: None,
@@ -143,6 +145,15 @@ impl AiSettings {
         self
     }
 
+    /// When tier 1 is full, lets go of the answers that save least per byte, instead of those that were used least: what an
+    /// answer saves is what it cost by [`prices`](Self::prices), and the time that its generation took, a second of which
+    /// is worth so much money, more than 0 and at most a million.
+    #[must_use]
+    pub fn keep_by_worth(mut self, money_per_second: f64) -> Self {
+        self.second = Some(money_per_second);
+        self
+    }
+
     /// Answers from the cache or fails with [`NotCached`](crate::NotCached), whatever requests say: to replay what was
     /// recorded, without a network.
     #[must_use]
@@ -179,6 +190,11 @@ impl AiSettings {
             "the secret for digests is shorter than 16 bytes".to_owned()
         });
         problems.take(cache_core::Ttl::new(self.operations.default_ttl));
+        if let Some(second) = self.second {
+            problems.check(second > 0.0 && second <= 1e6, || {
+                format!("keep_by_worth is {second} a second, more than 0 and at most 1000000 are allowed")
+            });
+        }
         self.tiers.check(problems);
         self.operations.check(problems);
         self.gate.check(problems);
@@ -203,6 +219,7 @@ impl fmt::Debug for AiSettings {
             .field("operations", &self.operations)
             .field("gate", &self.gate)
             .field("admission", &self.admission)
+            .field("keep_by_worth", &self.second)
             .field("prices", &self.prices)
             .finish_non_exhaustive()
     }

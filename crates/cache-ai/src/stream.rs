@@ -126,7 +126,7 @@ impl Asked<'_> {
     async fn open<A: Answer>(self, replay: Replay, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
         let plan = match self.look().await? {
             (Looked::Hit(entry, receipt), _) => {
-                self.shared.count(&entry, Source::Cache, receipt.tier, self.took());
+                self.shared.count(&self.name, &entry, Source::Cache, receipt.tier, self.took());
                 let meta = AnswerMeta::of(&entry, Source::Cache, receipt.tier, receipt.age);
                 return Ok(self.replayed(&entry, Source::Cache, meta, replay));
             }
@@ -166,7 +166,7 @@ impl Asked<'_> {
                 let took = shared.timer.now().since(began);
                 let policy = shared.operations.of(&keyed.operation);
                 if let Some((entry, _)) = recorded::<A>(&shared, &keyed, sample, policy, events, took) {
-                    shared.count(&entry, Source::Generated, None, took);
+                    shared.count(&keyed.name, &entry, Source::Generated, None, took);
                 }
             }
         })?;
@@ -201,7 +201,7 @@ impl Asked<'_> {
                     let opener = slot.lock().take().ok_or_else(abandoned)?;
                     return self.open_alone(opener).await;
                 }
-                self.shared.count(&entry, Source::Joined, None, self.took());
+                self.shared.count(&self.name, &entry, Source::Joined, None, self.took());
                 let meta = AnswerMeta::of(&entry, Source::Joined, None, None);
                 Ok(self.replayed(&entry, Source::Joined, meta, replay))
             }

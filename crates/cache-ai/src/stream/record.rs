@@ -13,6 +13,7 @@ use crate::entry::{Body, Entry, Timed};
 use crate::gate::Refused;
 use crate::key::Keyed;
 use crate::operation::OperationPolicy;
+use crate::samples::name_of;
 
 /// The entry of a stream that ended.
 ///
@@ -41,7 +42,7 @@ pub(super) fn finish<A: Answer>(
         }
         Ended::Done(events) => match recorded::<A>(shared, keyed, sample, policy, events, took) {
             Some((entry, reason)) => {
-                shared.count(&entry, Source::Generated, None, took);
+                shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
                 if let Some(reason) = reason {
                     shared.counters.refused(&keyed.operation, reason);
                 }
