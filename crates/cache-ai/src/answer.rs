@@ -35,6 +35,8 @@ pub struct Outcome {
     pub is_refusal: bool,
     /// Whether there is nothing in it: no text, no tool call.
     pub is_empty: bool,
+    /// How many answers there are to choose from, if it says so.
+    pub choices: Option<usize>,
 }
 
 impl Outcome {

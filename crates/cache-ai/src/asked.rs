@@ -8,6 +8,7 @@ use cache_tiered::{Receipt, Status};
 
 use crate::answer::{Answer, Generated};
 use crate::answered::Source;
+use crate::blocking::blocking;
 use crate::cache::Shared;
 use crate::control::{Control, Plan, Seen, plan};
 use crate::entry::Entry;
@@ -87,15 +88,17 @@ impl Shared {
     }
 
     /// The generated answer as an entry, refused if the gate says so.
-    pub(crate) fn entry_of<A: Answer>(
-        &self,
+    pub(crate) async fn entry_of<A: Answer>(
+        self: &Arc<Self>,
         keyed: &Keyed,
         sample: u32,
-        policy: &OperationPolicy,
         generated: Generated<A>,
         took: Duration,
     ) -> Entry<A> {
-        let refused = self.gate.judge(&generated, policy);
+        let (shared, operation) = (Arc::clone(self), keyed.operation.clone());
+        let is_short = self.gate.is_short(&generated);
+        let judge = move || (shared.gate.judge(&generated, shared.operations.of(&operation)), generated);
+        let (refused, generated) = if is_short { judge() } else { blocking(judge).await };
         let mut entry = Entry::whole_of(keyed, sample, generated, took, self.timer.unix_millis());
         entry.head.refused = refused;
         if let Some(reason) = refused {

@@ -79,11 +79,15 @@ pub(crate) fn as_text(bytes: &[u8]) -> Option<&str> {
     take_text(bytes).filter(|(_, rest)| rest.is_empty()).map(|(text, _)| text)
 }
 
+/// The integer that this is, if it is one.
+pub(crate) fn as_integer(bytes: &[u8]) -> Option<i128> {
+    let digits = bytes.strip_prefix(&[INTEGER])?;
+    digits.try_into().ok().map(i128::from_be_bytes)
+}
+
 /// Whether this is the number zero.
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
-    let mut zero = Vec::new();
-    number::int(&mut zero, 0);
-    bytes == zero
+    as_integer(bytes) == Some(0)
 }
 
 /// Whether this is an object.

@@ -131,7 +131,7 @@ impl Asked<'_> {
         let began = self.shared.timer.now();
         let generated = generator().await.map_err(failed)?;
         let took = self.shared.timer.now().since(began);
-        let entry = self.shared.entry_of(&self.keyed, self.sample, self.policy, generated, took);
+        let entry = self.shared.entry_of(&self.keyed, self.sample, generated, took).await;
         self.hand_out(&entry, Source::Generated)
     }
 
@@ -205,8 +205,7 @@ impl Asked<'_> {
                 let began = shared.timer.now();
                 let generated = generator().await?;
                 let took = shared.timer.now().since(began);
-                let policy = shared.operations.of(&keyed.operation);
-                let entry = shared.entry_of(&keyed, sample, policy, generated, took);
+                let entry = shared.entry_of(&keyed, sample, generated, took).await;
                 if entry.refused.is_some() {
                     scope.do_not_store();
                 }

@@ -63,7 +63,7 @@ impl TenantCache {
             return Ok(Kept::NotRepeatable);
         }
         let generated = Generated::new(Plain(response.clone()));
-        let entry = shared.entry_of(&keyed, SAMPLE, policy, generated, Duration::ZERO);
+        let entry = shared.entry_of(&keyed, SAMPLE, generated, Duration::ZERO).await;
         if let Some(reason) = entry.refused {
             return Ok(Kept::Refused(reason));
         }

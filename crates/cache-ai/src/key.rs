@@ -47,6 +47,8 @@ pub(crate) struct Keyed {
     /// Whether the text stands readable in the name.
     pub(crate) is_readable: bool,
     pub(crate) is_deterministic: bool,
+    /// How many answers to choose from were asked for.
+    pub(crate) choices: usize,
 }
 
 impl Keyer {
@@ -97,6 +99,7 @@ impl Keyer {
             text_tier,
             is_readable,
             is_deterministic: question.is_deterministic(),
+            choices: question.choices,
         })
     }
 

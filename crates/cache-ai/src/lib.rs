@@ -4,6 +4,7 @@ mod admission;
 mod answer;
 mod answered;
 mod asked;
+mod blocking;
 mod builder;
 mod cache;
 mod canonical;

@@ -164,8 +164,7 @@ impl Asked<'_> {
         spawn(async move {
             if let Ok(Ended::Done(events)) = ended.await {
                 let took = shared.timer.now().since(began);
-                let policy = shared.operations.of(&keyed.operation);
-                if let Some((entry, _)) = recorded::<A>(&shared, &keyed, sample, policy, events, took) {
+                if let Some((entry, _)) = recorded::<A>(&shared, &keyed, sample, events, took).await {
                     shared.count(&keyed.name, &entry, Source::Generated, None, took);
                 }
             }
@@ -236,7 +235,7 @@ impl Asked<'_> {
                     drop(tell.send(Told::Open(upstream, sender)));
                     let ended = ended.await.unwrap_or(Ended::Left);
                     let took = own.timer.now().since(began);
-                    let entry = finish::<A>(&own, &keyed, sample, ended, took)?;
+                    let entry = finish::<A>(&own, &keyed, sample, ended, took).await?;
                     if entry.refused.is_some() {
                         scope.do_not_store();
                     }

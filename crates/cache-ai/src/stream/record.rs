@@ -8,25 +8,24 @@ use cache_core::BoxError;
 use super::tee::Ended;
 use crate::answer::{Answer, Generated, Outcome};
 use crate::answered::Source;
+use crate::blocking::blocking;
 use crate::cache::Shared;
 use crate::entry::{Body, Entry, Timed};
 use crate::gate::Refused;
 use crate::key::Keyed;
-use crate::operation::OperationPolicy;
 use crate::samples::name_of;
 
 /// The entry of a stream that ended.
 ///
 /// # Errors
 /// The stream's, which those who wait for it get as well.
-pub(super) fn finish<A: Answer>(
+pub(super) async fn finish<A: Answer>(
     shared: &Arc<Shared>,
     keyed: &Keyed,
     sample: u32,
     ended: Ended<A::Event>,
     took: Duration,
 ) -> Result<Entry<A>, BoxError> {
-    let policy = shared.operations.of(&keyed.operation);
     let refuse = |reason| {
         shared.counters.refused(&keyed.operation, reason);
         let mut entry =
@@ -40,7 +39,7 @@ pub(super) fn finish<A: Answer>(
             shared.counters.refused(&keyed.operation, Refused::Error);
             Err(error.to_string().into())
         }
-        Ended::Done(events) => match recorded::<A>(shared, keyed, sample, policy, events, took) {
+        Ended::Done(events) => match recorded::<A>(shared, keyed, sample, events, took).await {
             Some((entry, reason)) => {
                 shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
                 if let Some(reason) = reason {
@@ -54,19 +53,28 @@ pub(super) fn finish<A: Answer>(
 }
 
 /// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer.
-pub(super) fn recorded<A: Answer>(
-    shared: &Shared,
+pub(super) async fn recorded<A: Answer>(
+    shared: &Arc<Shared>,
     keyed: &Keyed,
     sample: u32,
-    policy: &OperationPolicy,
     events: Vec<Timed<A::Event>>,
     took: Duration,
 ) -> Option<(Entry<A>, Option<Refused>)> {
-    let seen: Vec<&A::Event> = events.iter().map(|timed| &*timed.event).collect();
-    let generated = Generated::of(A::from_events(&seen)?);
-    let reason = shared.gate.judge(&generated, policy);
+    let (own, operation, choices) = (Arc::clone(shared), keyed.operation.clone(), keyed.choices);
+    // Nobody waits for it, and there is no saying how long it takes.
+    let judged = blocking(move || {
+        let seen: Vec<&A::Event> = events.iter().map(|timed| &*timed.event).collect();
+        let generated = Generated::of(A::from_events(&seen)?);
+        // Whole answers, but not all that were asked for: the stream was cut between two of them.
+        if generated.outcome.choices.is_some_and(|came| came < choices) {
+            return None;
+        }
+        let reason = own.gate.judge(&generated, own.operations.of(&operation));
+        Some((generated.outcome, reason, events))
+    });
+    let (outcome, reason, events) = judged.await?;
     let now = shared.timer.unix_millis();
-    let mut entry = Entry::new(keyed, sample, Body::Events(events), &generated.outcome, took, now);
+    let mut entry = Entry::new(keyed, sample, Body::Events(events), &outcome, took, now);
     entry.head.refused = reason;
     Some((entry, reason))
 }
