@@ -5,7 +5,7 @@ mod common;
 
 use std::time::Duration;
 
-use cache_testkit::{FakeClock, ReferenceServer, eventually};
+use cache_testkit::{FakeClock, Op, ReferenceServer, eventually};
 use cache_tiered::{Cache, ErrorKind, LoadOptions, LoadScope, Loaded};
 use common::{MINUTE, Runs, private, process, staged};
 
@@ -54,6 +54,24 @@ async fn other_processes_get_the_new_value() {
     for cache in [&one, &other] {
         assert_eq!(value(cache).await, Some(2));
     }
+}
+
+#[tokio::test]
+async fn a_lost_reply_leaves_no_old_copy_behind() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let (one, other) = (process(&clock, &server), process(&clock, &server).cache);
+    one.cache.set("k", &1u32, MINUTE).await.unwrap();
+    let gate = one.link.hold_reply(Op::Put);
+    one.cache.reload("k", MINUTE, || async { Loaded::Ok(2u32) }).await.unwrap();
+    gate.reached().await;
+    // The store has taken the new value and announced it to others; to this process it has not said a word.
+    for cache in [&other, &one.cache] {
+        assert_eq!(value(cache).await, Some(2));
+    }
+    gate.release();
+    idle(&one.cache).await;
+    assert_eq!(value(&one.cache).await, Some(2));
 }
 
 #[tokio::test]
