@@ -43,16 +43,17 @@ fn a_tenant_is_always_said_aloud() {
 
 #[tokio::test]
 async fn what_a_later_policy_does_not_say_stays() {
-    let schema = OptionSchema::new().option("n", OptionKind::Integer);
-    let strict = OperationPolicy::new().repeat(Repeat::Never).schema(schema).validator(|_| Err("no".into()));
-    let settings = AiSettings::new()
-        .operation("qa", strict)
-        .operation("qa", OperationPolicy::new().ttl(Duration::from_secs(60)));
-    let cache = private(&FakeClock::new(), settings);
-    assert_eq!(calls(&cache, &[ask("x"), ask("x")]).await, 2);
+    let with = |first: OperationPolicy| {
+        let later = OperationPolicy::new().ttl(Duration::from_secs(60));
+        private(&FakeClock::new(), AiSettings::new().operation("qa", first).operation("qa", later))
+    };
+    let never = with(OperationPolicy::new().repeat(Repeat::Never));
+    assert_eq!(calls(&never, &[ask("x"), ask("x")]).await, 2);
+    let typed = with(OperationPolicy::new().schema(OptionSchema::new().option("n", OptionKind::Integer)));
     let misspelt = ask("x").option("m", 1);
-    assert!(cache.get_or_generate(&misspelt, Control::new(), Model::default().says("x")).await.is_err());
-    let answer = cache.get_or_generate(&ask("x"), Control::new(), Model::default().says("x")).await.unwrap();
+    assert!(typed.get_or_generate(&misspelt, Control::new(), Model::default().says("x")).await.is_err());
+    let strict = with(OperationPolicy::new().validator(|_| Err("no".into())));
+    let answer = strict.get_or_generate(&ask("x"), Control::new(), Model::default().says("x")).await.unwrap();
     assert_eq!(answer.meta().refused, Some(cache_ai::Refused::Invalid));
 }
 
