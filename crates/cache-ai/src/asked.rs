@@ -56,7 +56,7 @@ impl Shared {
 
     /// How an answer is to be kept.
     pub(crate) fn options(&self, keyed: &Keyed, policy: &OperationPolicy) -> LoadOptions {
-        let ttl = self.operations.ttl(&keyed.operation, keyed.text_tier, &keyed.digest);
+        let ttl = self.operations.ttl(policy, keyed.text_tier, &keyed.digest);
         let mut options = LoadOptions::ttl(ttl);
         options.entry.stale_for = policy.stale_for;
         options.entry.tags.clone_from(&keyed.tags);

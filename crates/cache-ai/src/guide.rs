@@ -125,9 +125,9 @@ impl TenantCache {
         let shared = &self.ai.shared;
         let policy = shared.operations.of(operation);
         let given = canonical_options(options)?;
-        let question = Question::of_text(&self.tenant, operation, text, &given, policy.schema.as_ref())?;
+        let question = Question::of_text(&self.tenant, operation, text, given, policy.schema.as_ref())?;
         let keyed = shared.keyer.key(&question).await?;
-        Ok(Explanation::of(shared, &question, keyed))
+        Ok(Explanation::of(shared, policy, &question, keyed))
     }
 
     async fn keyed(
@@ -139,7 +139,7 @@ impl TenantCache {
         let shared = &self.ai.shared;
         let schema = shared.operations.of(operation).schema.as_ref();
         let given = canonical_options(options)?;
-        let question = Question::of_text(&self.tenant, operation, text, &given, schema)?;
+        let question = Question::of_text(&self.tenant, operation, text, given, schema)?;
         shared.keyer.key(&question).await
     }
 }

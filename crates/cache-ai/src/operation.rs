@@ -217,8 +217,7 @@ impl Operations {
 
     /// How long an answer is fresh: by operation and text tier, spread so that what was made at a time does not end at
     /// one, and within the clamps.
-    pub(crate) fn ttl(&self, name: &str, tier: TextTier, digest: &Digest) -> Duration {
-        let policy = self.of(name);
+    pub(crate) fn ttl(&self, policy: &OperationPolicy, tier: TextTier, digest: &Digest) -> Duration {
         let ttl = policy.ttl.unwrap_or(self.default_ttl).as_secs_f64();
         let factor = policy.ttl_by_tier.map_or(1.0, |factors| factors[tier as usize]);
         let spread = 1.0 - self.jitter * digest.fraction();
@@ -266,7 +265,7 @@ mod tests {
     fn the_guides_ttls_and_what_is_given_over_them() {
         let mut operations = Operations::default();
         let digest = Digest::of(b"x");
-        let ttl = |it: &Operations, name: &str| it.ttl(name, TextTier::Small, &digest).as_secs();
+        let ttl = |it: &Operations, name: &str| it.ttl(it.of(name), TextTier::Small, &digest).as_secs();
         for (name, secs) in [
             ("summarize", 7_200),
             ("sentiment", 86_400),
@@ -289,7 +288,7 @@ mod tests {
         let mut operations = Operations::default();
         operations.set("qa".into(), OperationPolicy::new().ttl_by_tier([1.0, 2.0, 4.0, 1000.0]));
         operations.clamp.1 = Duration::from_secs(10_000);
-        let ttl = |it: &Operations, tier, of: &[u8]| it.ttl("qa", tier, &Digest::of(of));
+        let ttl = |it: &Operations, tier, of: &[u8]| it.ttl(it.of("qa"), tier, &Digest::of(of));
         assert_eq!(ttl(&operations, TextTier::Large, b"x").as_secs(), 7_200);
         assert_eq!(ttl(&operations, TextTier::XLarge, b"x").as_secs(), 10_000);
         operations.jitter = 0.5;

@@ -67,7 +67,7 @@ impl<'a> Question<'a> {
         tenant: &'a Tenant,
         operation: &'a str,
         text: &'a str,
-        options: &[u8],
+        options: Vec<u8>,
         schema: Option<&OptionSchema>,
     ) -> Result<Self, Error> {
         let mut it = Self::new(tenant, operation);
@@ -90,7 +90,7 @@ impl<'a> Question<'a> {
             optional(&mut it.short, part.as_deref());
         }
         let options = request.options.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
-        it.take_options(&canonical::object(options), schema)?;
+        it.take_options(canonical::object(options), schema)?;
         for guard in &request.guards {
             canonical::write_text(&mut it.short, guard);
         }
@@ -120,8 +120,9 @@ impl<'a> Question<'a> {
         Ok(it)
     }
 
-    fn take_options(&mut self, options: &[u8], schema: Option<&OptionSchema>) -> Result<(), Error> {
-        let mut asked = canonical::fields(options).unwrap_or_default();
+    fn take_options(&mut self, options: Vec<u8>, schema: Option<&OptionSchema>) -> Result<(), Error> {
+        let mut asked = canonical::fields(&options).unwrap_or_default();
+        let given = asked.len();
         asked.retain(|(name, _)| !NO_OPTIONS.contains(name));
         let options = match schema {
             Some(schema) => {
@@ -132,7 +133,7 @@ impl<'a> Question<'a> {
             None => {
                 self.note_temperature(are_cold(&asked));
                 self.choices = self.choices.max(choices(&asked));
-                canonical::object(asked.into_iter())
+                if asked.len() < given { canonical::object(asked.into_iter()) } else { options }
             }
         };
         self.short.extend_from_slice(&options);

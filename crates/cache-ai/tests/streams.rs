@@ -184,9 +184,9 @@ async fn a_renewed_stream_takes_the_place_of_the_old_answer_if_it_is_whole() {
         kept(&cache).await;
         for (events, expected) in [(&newer[..1], &chunks()[..]), (&newer[..], &newer[..])] {
             let events: Vec<Event> = events.iter().cloned().map(Ok).collect();
-            let generator = || async { Ok(stream::iter(events)) };
+            let (request, generator) = (request(), || async { Ok(stream::iter(events)) });
             let live =
-                cache.stream::<Chat, _, _, _, _>(&request(), Control::refresh(), Replay::AtOnce, generator);
+                cache.stream::<Chat, _, _, _, _>(&request, Control::refresh(), Replay::AtOnce, generator);
             let live = live.await.unwrap();
             assert_eq!(live.source(), Source::Generated);
             all(live).await;
