@@ -123,7 +123,9 @@ async fn what_was_being_loaded_before_is_neither_joined_nor_kept() {
         let load = tokio::spawn(async move { own.get_or_load("k", MINUTE, loader).await });
         let running = stage.started().await;
         let runs = Runs::default();
-        assert_eq!(*cache.reload("k", MINUTE, runs.loader(2u32)).await.unwrap(), 2);
+        let reload = cache.reload("k", MINUTE, runs.loader(2u32));
+        let reload = tokio::time::timeout(Duration::from_secs(5), reload).await.expect("it waits for nobody");
+        assert_eq!(*reload.unwrap(), 2);
         running.bring(1);
         assert_eq!((*load.await.unwrap().unwrap(), runs.count()), (1, 1));
         idle(&cache).await;
@@ -140,7 +142,9 @@ async fn who_reloads_again_asks_again_and_the_later_stays() {
         let first = tokio::spawn(async move { own.reload("k", MINUTE, loader).await });
         let running = stage.started().await;
         let runs = Runs::default();
-        assert_eq!(*cache.reload("k", MINUTE, runs.loader(3u32)).await.unwrap(), 3);
+        let again = cache.reload("k", MINUTE, runs.loader(3u32));
+        let again = tokio::time::timeout(Duration::from_secs(5), again).await.expect("it waits for nobody");
+        assert_eq!(*again.unwrap(), 3);
         running.bring(2);
         assert_eq!((*first.await.unwrap().unwrap(), runs.count()), (2, 1));
         idle(&cache).await;
