@@ -1,5 +1,6 @@
 //! Measurements as a part of the documentation, so that its numbers are those of a command.
 
+pub mod ai;
 pub mod chart;
 pub mod hit_ratio;
 pub mod instructions;
@@ -26,6 +27,7 @@ pub struct Section {
 /// If there is no such section.
 pub fn section(name: &str, lines: &Lines) -> Result<Section, String> {
     match name {
+        "ai" => Ok(ai::section(lines)),
         "l1" => Ok(l1::section(lines)),
         "instructions" => Ok(instructions::section(lines)),
         "hit-ratio" => Ok(hit_ratio::section(lines)),

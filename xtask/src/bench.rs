@@ -31,7 +31,7 @@ const BENCHES: &[Bench] = &[
     bench("hit-ratio", &["hit-ratio"]),
     bench("rss", &["rss"]),
     Bench { needs_server: true, section: None, ..bench("redis", &["redis"]) },
-    Bench { section: None, ..bench("ai", &["ai"]) },
+    bench("ai", &["ai"]),
 ];
 
 const fn bench(name: &'static str, programs: &'static [&'static str]) -> Bench {

@@ -35,6 +35,8 @@ pub struct Outcome {
     pub is_refusal: bool,
     /// Whether there is nothing in it: no text, no tool call.
     pub is_empty: bool,
+    /// How many answers there are to choose from, if it says so.
+    pub choices: Option<usize>,
 }
 
 impl Outcome {
@@ -65,13 +67,29 @@ pub enum Finish {
 }
 
 impl Finish {
-    /// From the word of the wire format.
+    /// From the word of a wire format, in any case. What is not done yet counts as cut.
     pub fn of_word(word: &str) -> Self {
-        match word {
+        match &*word.to_ascii_lowercase() {
             "stop" | "completed" | "end_turn" | "stop_sequence" => Self::Stop,
             "tool_calls" | "function_call" | "tool_use" => Self::ToolCalls,
-            "length" | "max_tokens" | "max_output_tokens" | "incomplete" => Self::Length,
-            "content_filter" => Self::ContentFilter,
+            "length"
+            | "max_tokens"
+            | "max_output_tokens"
+            | "model_length"
+            | "model_context_window_exceeded"
+            | "incomplete"
+            | "in_progress"
+            | "queued"
+            | "pause_turn" => Self::Length,
+            "content_filter"
+            | "content_filtered"
+            | "safety"
+            | "recitation"
+            | "blocklist"
+            | "prohibited_content"
+            | "spii"
+            | "refusal"
+            | "guardrail_intervened" => Self::ContentFilter,
             "error" | "failed" | "cancelled" => Self::Error,
             _ => Self::Unknown,
         }

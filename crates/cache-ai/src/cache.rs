@@ -15,6 +15,7 @@ use crate::operation::Operations;
 use crate::samples::Turns;
 use crate::stats::{AiStats, Counters};
 use crate::tenant::Tenant;
+use crate::worth::WorthTier;
 
 /// A cache for answers of language models, and for embeddings.
 ///
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Gate,
     pub(crate) only_if_cached: bool,
     pub(crate) admission: Option<Arc<AdmittingTier>>,
+    pub(crate) worth: Option<Arc<WorthTier>>,
     pub(crate) local: Option<Arc<dyn LocalTier>>,
     pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) timer: Arc<dyn Timer>,

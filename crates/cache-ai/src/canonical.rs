@@ -64,7 +64,8 @@ pub(crate) fn fields(bytes: &[u8]) -> Option<Vec<(&str, &[u8])>> {
 
 /// Puts fields back into an object.
 pub(crate) fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
-    let mut out = vec![OBJECT];
+    let mut out = Vec::with_capacity(128);
+    out.push(OBJECT);
     for (name, value) in fields {
         number::text(&mut out, name);
         out.extend_from_slice(value);
@@ -78,11 +79,20 @@ pub(crate) fn as_text(bytes: &[u8]) -> Option<&str> {
     take_text(bytes).filter(|(_, rest)| rest.is_empty()).map(|(text, _)| text)
 }
 
+/// The integer that this is, if it is one.
+pub(crate) fn as_integer(bytes: &[u8]) -> Option<i128> {
+    let digits = bytes.strip_prefix(&[INTEGER])?;
+    digits.try_into().ok().map(i128::from_be_bytes)
+}
+
 /// Whether this is the number zero.
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
-    let mut zero = Vec::new();
-    number::int(&mut zero, 0);
-    bytes == zero
+    as_integer(bytes) == Some(0)
+}
+
+/// Whether this is an object.
+pub(crate) fn is_object(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&OBJECT)
 }
 
 /// Whether this is nothing.

@@ -12,10 +12,13 @@ use crate::operation::Repeat;
 /// |---|---|---|---|
 /// | nothing said | yes | yes | yes |
 /// | [`no_cache`](Self::no_cache) | no | no; others may join this one | yes |
-/// | [`refresh`](Self::refresh) | no; what is there is removed first | one that began after the call | yes |
+/// | [`refresh`](Self::refresh) | no | one that began after the call | yes |
 /// | [`no_store`](Self::no_store) | yes | no | no |
 /// | [`only_if_cached`](Self::only_if_cached) | yes, and nothing else | no | – |
 /// | [`max_age`](Self::max_age) | yes; what is older is refreshed | as `refresh` | yes |
+///
+/// Where an answer is generated although there is one, the old one answers others until the new one takes its place. If the
+/// generation fails, or what it brings is not to be kept, the old one stays; its caller gets the error, or what was brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Control {
@@ -79,6 +82,11 @@ impl Control {
         self
     }
 
+    /// The same, but from the cache or not at all.
+    pub(crate) fn but_only_if_cached(self) -> Self {
+        Self { mode: Mode::OnlyIfCached, no_store: false, ..self }
+    }
+
     /// # Errors
     /// [`ErrorKind::Validation`] for what contradicts itself.
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -131,16 +139,19 @@ pub(crate) enum Plan {
     Serve,
     /// Join the generation of this request or start it, and keep what it brings.
     Share,
-    /// The same after removing what is there and fencing what is under way. `own`: only this caller's generation will
-    /// do.
-    Renew {
-        /// Whether another's generation will not do.
-        own: bool,
-    },
+    /// Start the generation of this request whatever is there or under way, and put what it brings in the place of both.
+    Renew(Renewal),
     /// Generate for this caller alone and keep nothing.
     Alone,
     /// Fail.
     NotCached,
+}
+
+/// An answer is wanted that was generated after the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Renewal {
+    /// Whether another's generation will not do.
+    pub(crate) own: bool,
 }
 
 /// `seen` is `None` before the cache was looked at.
@@ -154,7 +165,7 @@ pub(crate) fn plan(control: &Control, repeat: Repeat, is_deterministic: bool, se
     if !may_repeat {
         return if only { Plan::NotCached } else { Plan::Alone };
     }
-    let renew = |own| if control.no_store { Plan::Alone } else { Plan::Renew { own } };
+    let renew = |own| if control.no_store { Plan::Alone } else { Plan::Renew(Renewal { own }) };
     match (control.mode, seen) {
         (Mode::NoCache, _) => renew(true),
         (Mode::Refresh, _) => renew(false),
@@ -179,7 +190,7 @@ mod tests {
         let old = Some(Seen::Answer(Duration::from_secs(50)));
         let (nothing, another) = (Some(Seen::Nothing), Some(Seen::Another));
         let aged = |control: Control| control.max_age(Duration::from_secs(10));
-        let renew = |own| Plan::Renew { own };
+        let renew = |own| Plan::Renew(Renewal { own });
         let table = [
             (Control::new(), None, Plan::Look),
             (Control::new(), young, Plan::Serve),

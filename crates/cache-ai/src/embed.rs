@@ -15,6 +15,7 @@ use crate::control::NotCached;
 use crate::entry::{Body, Entry};
 use crate::generate::failed;
 use crate::key::Keyed;
+use crate::operation::Repeat;
 use crate::question::Question;
 use crate::request::AiRequest;
 use crate::tenant::Tenant;
@@ -113,8 +114,9 @@ impl AiCache {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Load`] if the embedder failed, or brought another number of vectors than it was asked for, or one of
-    /// other dimensions: then nothing of what it brought is kept.
+    /// [`ErrorKind::Load`] if the embedder failed, or brought another number of vectors than it was asked for, one of
+    /// other dimensions, or NaN: then nothing of what it brought is kept. Also if cached vectors have other dimensions
+    /// than those that it brought.
     pub async fn embed_many<F, Fut, R, E>(
         &self,
         spec: &EmbedSpec,
@@ -165,16 +167,18 @@ impl AiCache {
             }
             order.push(place);
         }
+        let Some(first) = unique.first() else { return Ok(Vec::new()) };
         // Of texts that share a name only the first goes by the cache.
         let mut names: HashMap<&str, usize> = HashMap::new();
-        for (at, item) in unique.iter().enumerate() {
-            names.entry(&item.keyed.name).or_insert(at);
+        if policy.repeats() != Repeat::Never {
+            for (at, item) in unique.iter().enumerate() {
+                names.entry(&item.keyed.name).or_insert(at);
+            }
         }
         let mut by_cache: Vec<usize> = names.values().copied().collect();
         by_cache.sort_unstable();
-        let Some(first) = by_cache.first() else { return Ok(Vec::new()) };
 
-        let options = shared.options(&unique[*first].keyed, policy);
+        let options = shared.options(&first.keyed, policy);
         let keys: Vec<&str> = by_cache.iter().map(|&at| unique[at].keyed.name.as_str()).collect();
         let asked: HashMap<String, Item> =
             by_cache.iter().map(|&at| (unique[at].keyed.name.clone(), unique[at].clone())).collect();
@@ -200,7 +204,7 @@ impl AiCache {
                 shared.counters.verified_away(EMBEDDING);
             }
         }
-        // What is left has the name of another text. It is asked for, and not kept.
+        // What is left has the name of another text, or must not be repeated. It is asked for, and not kept.
         let left: Vec<usize> = (0..unique.len()).filter(|&at| found[at].is_none()).collect();
         if !left.is_empty() {
             let items: Vec<Item> = left.iter().map(|&at| unique[at].clone()).collect();
@@ -210,11 +214,19 @@ impl AiCache {
                 found[at] = Some(Arc::new(entry));
             }
         }
+        same_dimensions(found.iter().flatten())?;
         let made = made.lock().clone();
         let took = shared.timer.now().since(began);
-        for entry in found.iter().flatten() {
+        for (item, entry) in unique.iter().zip(&found) {
+            let Some(entry) = entry else { continue };
             let is_made = made.contains(&entry.id);
-            shared.count(entry, if is_made { Source::Generated } else { Source::Cache }, None, took);
+            shared.count(
+                &item.keyed.name,
+                entry,
+                if is_made { Source::Generated } else { Source::Cache },
+                None,
+                took,
+            );
         }
         let vector = |place: usize| {
             let whole = found[place].as_ref().and_then(|entry| entry.whole());
@@ -263,9 +275,30 @@ fn share_of(usage: Usage, count: usize) -> Usage {
     Usage::new(usage.input.div_ceil(count), usage.output.div_ceil(count))
 }
 
+/// # Errors
+/// If a text was embedded before the model began to bring vectors of another length: they cannot be compared.
+fn same_dimensions<'a>(mut entries: impl Iterator<Item = &'a Arc<Embedding>>) -> Result<(), Error> {
+    let length = |entry: &Arc<Embedding>| entry.whole().map(|vector| vector.len());
+    let Some(first) = entries.next().map(length) else { return Ok(()) };
+    match entries.map(length).find(|length| *length != first) {
+        Some(other) => Err(Error::new(
+            ErrorKind::Load,
+            format!(
+                "vectors of one batch have {} and {} dimensions: say which are wanted, or invalidate the model",
+                first.unwrap_or_default(),
+                other.unwrap_or_default()
+            ),
+        )),
+        None => Ok(()),
+    }
+}
+
 fn check(embedded: &Embedded, count: usize, dimensions: Option<usize>) -> Result<(), BoxError> {
     if embedded.vectors.len() != count {
         return Err(format!("{} vectors came for {count} texts", embedded.vectors.len()).into());
+    }
+    if embedded.vectors.iter().flatten().any(|number| !number.is_finite()) {
+        return Err("a vector holds what is no number".into());
     }
     let expected = dimensions.or(embedded.vectors.first().map(Vec::len)).unwrap_or_default();
     match embedded.vectors.iter().find(|vector| vector.len() != expected || vector.is_empty()) {

@@ -9,6 +9,7 @@ use crate::cache::Shared;
 use crate::canonical;
 use crate::digest::Digest;
 use crate::key::Keyed;
+use crate::operation::OperationPolicy;
 use crate::question::Question;
 use crate::text_tier::TextTier;
 
@@ -41,13 +42,18 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    pub(crate) fn of(shared: &Shared, question: &Question<'_>, keyed: Keyed) -> Self {
+    pub(crate) fn of(
+        shared: &Shared,
+        policy: &OperationPolicy,
+        question: &Question<'_>,
+        keyed: Keyed,
+    ) -> Self {
         Self {
             text_length: keyed.text_length,
             text_tier: keyed.text_tier,
             text_is_readable: keyed.is_readable,
             options: canonical::to_json(&question.options),
-            ttl: shared.operations.ttl(&keyed.operation, keyed.text_tier, &keyed.digest),
+            ttl: shared.operations.ttl(policy, keyed.text_tier, &keyed.digest),
             operation: keyed.operation,
             key_length: keyed.name.len(),
             key: keyed.name,

@@ -5,22 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{BoxError, Error, ErrorKind, LoadOptions, Moment, Tier};
-use cache_tiered::{Data, LoadScope, Receipt, Status};
-use parking_lot::Mutex;
+use cache_core::{BoxError, Error, ErrorKind};
+use cache_tiered::{Data, LoadScope, Receipt};
 
 use crate::answer::{Answer, Generated, Plain};
 use crate::answered::{AnswerMeta, Answered, Source};
-use crate::cache::{AiCache, Shared};
-use crate::control::{Control, NotCached, Plan, Seen, plan};
+use crate::asked::{Asked, Looked};
+use crate::cache::AiCache;
+use crate::control::{Control, NotCached, Plan, Renewal};
 use crate::entry::Entry;
 use crate::gate::Refused;
-use crate::key::Keyed;
-use crate::ledger::About;
-use crate::operation::OperationPolicy;
-use crate::question::Question;
 use crate::request::AiRequest;
-use crate::samples::name_of;
+use crate::slot::{Generator, Slot};
 
 /// An answer on its way.
 type Loading<A> = Pin<Box<dyn Future<Output = Result<Entry<A>, BoxError>> + Send>>;
@@ -102,190 +98,40 @@ impl AiCache {
     }
 }
 
-/// A generator whose type is forgotten.
-pub(crate) type Generator<A> = Box<dyn FnOnce() -> Generating<A> + Send>;
-type Generating<A> = Pin<Box<dyn Future<Output = Result<Generated<A>, BoxError>> + Send>>;
-
-/// A question on its way.
-pub(crate) struct Asked<'a> {
-    pub(crate) shared: &'a Arc<Shared>,
-    pub(crate) keyed: Arc<Keyed>,
-    pub(crate) control: Control,
-    pub(crate) policy: &'a OperationPolicy,
-    pub(crate) sample: u32,
-    pub(crate) name: String,
-    pub(crate) began: Moment,
-}
-
-/// What the cache said.
-pub(crate) enum Looked<A: Answer> {
-    Hit(Arc<Entry<A>>, Receipt),
-    Go(Plan),
-}
-
-impl Shared {
-    /// Names a request.
-    pub(crate) async fn ask<'a>(
-        self: &'a Arc<Self>,
-        request: &AiRequest,
-        control: Control,
-        policy: &'a OperationPolicy,
-    ) -> Result<Asked<'a>, Error> {
-        let began = self.timer.now();
-        control.check()?;
-        let control = if self.only_if_cached { Control::only_if_cached() } else { control };
-        let question = Question::of(request, policy.schema.as_ref()).await?;
-        let keyed = self.keyer.key(&question).await?;
-        let sample = self.turns.pick(policy.repeat, &keyed.digest, control.sample);
-        let name = name_of(&keyed.name, sample);
-        Ok(Asked { shared: self, keyed: Arc::new(keyed), control, policy, sample, name, began })
-    }
-
-    /// How an answer is to be kept.
-    pub(crate) fn options(&self, keyed: &Keyed, policy: &OperationPolicy) -> LoadOptions {
-        let ttl = self.operations.ttl(&keyed.operation, keyed.text_tier, &keyed.digest);
-        let mut options = LoadOptions::ttl(ttl);
-        options.entry.stale_for = policy.stale_for;
-        options.entry.tags.clone_from(&keyed.tags);
-        options
-    }
-
-    /// Counts a request that was answered.
-    pub(crate) fn count<A: Answer>(
-        &self,
-        entry: &Entry<A>,
-        source: Source,
-        tier: Option<Tier>,
-        took: Duration,
-    ) {
-        self.counters.answered(&entry.operation, entry.text_tier, source, tier, took);
-        let about =
-            About { operation: &entry.operation, model: entry.model.as_deref(), tenant: &entry.tenant };
-        match source {
-            Source::Generated => self.books.spent(about, entry.usage),
-            Source::Cache | Source::Stale | Source::Joined => {
-                let saved = Duration::from_millis(entry.took_ms).saturating_sub(took);
-                self.books.saved(about, entry.usage, saved);
-            }
-        }
-    }
-
-    /// The generated answer as an entry, refused if the gate says so.
-    pub(crate) fn entry_of<A: Answer>(
-        &self,
-        keyed: &Keyed,
-        sample: u32,
-        policy: &OperationPolicy,
-        generated: Generated<A>,
-        took: Duration,
-    ) -> Entry<A> {
-        let refused = self.gate.judge(&generated, policy);
-        let mut entry = Entry::whole_of(keyed, sample, generated, took, self.timer.unix_millis());
-        entry.head.refused = refused;
-        if let Some(reason) = refused {
-            self.counters.refused(&keyed.operation, reason);
-        }
-        entry
-    }
-}
-
-/// A generator that runs once, wherever it is taken; and which entry came of it.
-struct Slot<A: Answer> {
-    generator: Mutex<Option<Generator<A>>>,
-    made: Mutex<Option<Arc<Entry<A>>>>,
-    done: tokio::sync::Notify,
-}
-
-impl<A: Answer> Slot<A> {
-    fn made(&self) -> Option<Arc<Entry<A>>> {
-        self.made.lock().clone()
-    }
-}
-
-/// The error of a caller that has to generate twice, which cannot be.
-fn spent() -> Error {
-    Error::new(ErrorKind::Internal, "a caller's generator was wanted twice")
-}
-
 impl Asked<'_> {
     async fn answer<A: Answer>(&self, generator: Generator<A>) -> Result<Answered<A>, Error> {
         let (plan, was_stale) = match self.look().await? {
             (Looked::Hit(entry, receipt), _) => match entry.whole() {
                 Some(whole) => return Ok(self.served(&entry, whole, &receipt)),
                 // Events that make no answer were not meant to be stored.
-                None => (Plan::Renew { own: false }, false),
+                None => (Plan::Renew(Renewal { own: false }), false),
             },
             (Looked::Go(plan), was_stale) => (plan, was_stale),
         };
-        let slot = Arc::new(Slot {
-            generator: Mutex::new(Some(generator)),
-            made: Mutex::new(None),
-            done: tokio::sync::Notify::new(),
-        });
+        let slot = Arc::new(Slot::new(generator));
         match plan {
             Plan::Look | Plan::Serve | Plan::NotCached => {
                 self.shared.counters.missed(&self.keyed.operation, self.keyed.text_tier);
                 Err(NotCached.into_error())
             }
             Plan::Alone => self.alone(&slot).await,
-            Plan::Share => self.share(&slot, false, was_stale).await,
-            Plan::Renew { own } => {
-                self.renew().await?;
-                self.share(&slot, own, false).await
-            }
-        }
-    }
-
-    /// Looks in the cache if the plan is to. Says also whether there is a stale answer.
-    pub(crate) async fn look<A: Answer>(&self) -> Result<(Looked<A>, bool), Error> {
-        let next = |seen| plan(&self.control, self.policy.repeat, self.keyed.is_deterministic, seen);
-        let first = next(None);
-        if first != Plan::Look {
-            return Ok((Looked::Go(first), false));
-        }
-        let (entry, receipt) = self.shared.cache.get_with_receipt::<Entry<A>>(&self.name).await?;
-        let seen = match &entry {
-            None => Seen::Nothing,
-            Some(entry) if entry.is_of(&self.keyed, self.sample) => {
-                Seen::Answer(receipt.age.unwrap_or_default())
-            }
-            Some(_) => {
-                self.shared.counters.verified_away(&self.keyed.operation);
-                Seen::Another
-            }
-        };
-        let was_stale = receipt.status == Status::Stale;
-        Ok(match (next(Some(seen)), entry) {
-            (Plan::Serve, Some(entry)) => (Looked::Hit(entry, receipt), was_stale),
-            (plan, _) => (Looked::Go(plan), was_stale),
-        })
-    }
-
-    /// What is there is gone, and nobody joins or keeps what is under way.
-    pub(crate) async fn renew(&self) -> Result<(), Error> {
-        match self.shared.cache.delete(&self.name).await {
-            // The store is told when it is back.
-            Err(error) if error.is_queued() || error.is_infrastructure() => Ok(()),
-            done => done,
+            Plan::Share => self.share(&slot, None, was_stale).await,
+            Plan::Renew(renewal) => self.share(&slot, Some(renewal), false).await,
         }
     }
 
     fn served<A: Answer>(&self, entry: &Entry<A>, whole: Arc<A>, receipt: &Receipt) -> Answered<A> {
-        self.shared.count(entry, Source::Cache, receipt.tier, self.took());
+        self.shared.count(&self.name, entry, Source::Cache, receipt.tier, self.took());
         Answered::new(whole, AnswerMeta::of(entry, Source::Cache, receipt.tier, receipt.age))
-    }
-
-    pub(crate) fn took(&self) -> Duration {
-        self.shared.timer.now().since(self.began)
     }
 
     /// Generates for this caller, and keeps nothing.
     async fn alone<A: Answer>(&self, slot: &Slot<A>) -> Result<Answered<A>, Error> {
-        let generator = slot.generator.lock().take().ok_or_else(spent)?;
+        let generator = slot.take()?;
         let began = self.shared.timer.now();
         let generated = generator().await.map_err(failed)?;
         let took = self.shared.timer.now().since(began);
-        let entry = self.shared.entry_of(&self.keyed, self.sample, self.policy, generated, took);
+        let entry = self.shared.entry_of(&self.keyed, self.sample, generated, took).await;
         self.hand_out(&entry, Source::Generated)
     }
 
@@ -293,24 +139,27 @@ impl Asked<'_> {
         let whole = entry.whole().ok_or_else(|| {
             Error::new(ErrorKind::Load, "the stream of this answer made no whole answer").because(Cut)
         })?;
-        self.shared.count(entry, source, None, self.took());
+        self.shared.count(&self.name, entry, source, None, self.took());
         let age = (source != Source::Stale).then_some(Duration::ZERO);
         Ok(Answered::new(whole, AnswerMeta::of(entry, source, None, age)))
     }
 
-    /// Joins the generation of this request or starts it.
+    /// Joins the generation of this request or starts it. A renewal leaves what is there until there is a new answer.
     async fn share<A: Answer>(
         &self,
         slot: &Arc<Slot<A>>,
-        own: bool,
+        renewal: Option<Renewal>,
         was_stale: bool,
     ) -> Result<Answered<A>, Error> {
         /// Readers of streams may leave again and again; at some time a caller asks for himself.
         const TRIES: usize = 8;
         for _ in 0..TRIES {
+            let (cache, loader) = (&self.shared.cache, self.loader(slot));
             let options = self.shared.options(&self.keyed, self.policy);
-            let entry =
-                self.shared.cache.get_or_load::<Entry<A>, _>(&self.name, options, self.loader(slot)).await?;
+            let entry = match renewal {
+                None => cache.get_or_load::<Entry<A>, _>(&self.name, options, loader).await?,
+                Some(_) => cache.reload::<Entry<A>, _>(&self.name, options, loader).await?,
+            };
             if entry.is_abandoned() {
                 continue;
             }
@@ -322,7 +171,7 @@ impl Asked<'_> {
             if !is_ours {
                 self.shared.counters.verified_away(&self.keyed.operation);
             }
-            if own || !is_ours {
+            if !is_ours || renewal.is_some_and(|renewal| renewal.own) {
                 return self.only_own(slot).await;
             }
             let source = if was_stale { Source::Stale } else { Source::Joined };
@@ -333,10 +182,10 @@ impl Asked<'_> {
 
     /// What this caller's own generator brings, which may be running for the cache already.
     async fn only_own<A: Answer>(&self, slot: &Slot<A>) -> Result<Answered<A>, Error> {
-        if slot.generator.lock().is_some() {
+        if slot.is_full() {
             return self.alone(slot).await;
         }
-        slot.done.notified().await;
+        slot.done().await;
         match slot.made() {
             Some(entry) => self.hand_out(&entry, Source::Generated),
             None => Err(Error::new(ErrorKind::Load, "the generation failed")),
@@ -351,31 +200,19 @@ impl Asked<'_> {
         let slot = Arc::clone(slot);
         move |scope| {
             Box::pin(async move {
-                let Some(generator) = slot.generator.lock().take() else {
-                    return Err(spent().into());
-                };
-                // Whoever waits for this generator alone learns of its end, however it ends.
-                let _done = Done(&slot.done);
+                let generator = slot.take()?;
+                let _running = slot.running();
                 let began = shared.timer.now();
                 let generated = generator().await?;
                 let took = shared.timer.now().since(began);
-                let policy = shared.operations.of(&keyed.operation);
-                let entry = shared.entry_of(&keyed, sample, policy, generated, took);
+                let entry = shared.entry_of(&keyed, sample, generated, took).await;
                 if entry.refused.is_some() {
                     scope.do_not_store();
                 }
-                *slot.made.lock() = Some(Arc::new(entry.clone()));
+                slot.put(Arc::new(entry.clone()));
                 Ok(entry)
             })
         }
-    }
-}
-
-struct Done<'a>(&'a tokio::sync::Notify);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.notify_one();
     }
 }
 

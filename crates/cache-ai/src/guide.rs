@@ -59,11 +59,11 @@ impl TenantCache {
         let shared = &self.ai.shared;
         let policy = shared.operations.of(operation);
         let keyed = self.keyed(text, operation, options).await?;
-        if plan(&Control::new(), policy.repeat, keyed.is_deterministic, None) != Plan::Look {
+        if plan(&Control::new(), policy.repeats(), keyed.is_deterministic, None) != Plan::Look {
             return Ok(Kept::NotRepeatable);
         }
         let generated = Generated::new(Plain(response.clone()));
-        let entry = shared.entry_of(&keyed, SAMPLE, policy, generated, Duration::ZERO);
+        let entry = shared.entry_of(&keyed, SAMPLE, generated, Duration::ZERO).await;
         if let Some(reason) = entry.refused {
             return Ok(Kept::Refused(reason));
         }
@@ -86,7 +86,7 @@ impl TenantCache {
         let began = shared.timer.now();
         let policy = shared.operations.of(operation);
         let keyed = self.keyed(text, operation, options).await?;
-        let next = |seen| plan(&Control::new(), policy.repeat, keyed.is_deterministic, seen);
+        let next = |seen| plan(&Control::new(), policy.repeats(), keyed.is_deterministic, seen);
         let (entry, receipt) = if next(None) == Plan::Look {
             let (entry, receipt) = shared.cache.get_with_receipt::<Entry<Plain<T>>>(&keyed.name).await?;
             (entry, Some(receipt))
@@ -107,7 +107,7 @@ impl TenantCache {
             return Ok(None);
         };
         let (tier, age) = receipt.map_or((None, None), |receipt| (receipt.tier, receipt.age));
-        shared.count(&entry, Source::Cache, tier, shared.timer.now().since(began));
+        shared.count(&keyed.name, &entry, Source::Cache, tier, shared.timer.now().since(began));
         Ok(Some(Answered::new(whole, AnswerMeta::of(&entry, Source::Cache, tier, age))))
     }
 
@@ -125,9 +125,9 @@ impl TenantCache {
         let shared = &self.ai.shared;
         let policy = shared.operations.of(operation);
         let given = canonical_options(options)?;
-        let question = Question::of_text(&self.tenant, operation, text, &given, policy.schema.as_ref())?;
+        let question = Question::of_text(&self.tenant, operation, text, given, policy.schema.as_ref())?;
         let keyed = shared.keyer.key(&question).await?;
-        Ok(Explanation::of(shared, &question, keyed))
+        Ok(Explanation::of(shared, policy, &question, keyed))
     }
 
     async fn keyed(
@@ -139,19 +139,19 @@ impl TenantCache {
         let shared = &self.ai.shared;
         let schema = shared.operations.of(operation).schema.as_ref();
         let given = canonical_options(options)?;
-        let question = Question::of_text(&self.tenant, operation, text, &given, schema)?;
+        let question = Question::of_text(&self.tenant, operation, text, given, schema)?;
         shared.keyer.key(&question).await
     }
 }
 
 /// Options as canonical fields: an object, or nothing.
 fn canonical_options(options: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(64);
+    let mut out = Vec::with_capacity(128);
     canonical::append(&mut out, options).map_err(Problem::into_error)?;
     if canonical::is_null(&out) {
         out = canonical::object(std::iter::empty());
     }
-    if canonical::fields(&out).is_none() {
+    if !canonical::is_object(&out) {
         return Err(Problem::Refused("options are neither an object nor nothing".into()).into_error());
     }
     Ok(out)

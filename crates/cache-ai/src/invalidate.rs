@@ -67,7 +67,7 @@ impl AiCache {
     pub async fn forget(&self, request: &AiRequest) -> Result<(), Error> {
         let policy = self.shared.operations.of(&request.operation);
         let asked = self.shared.ask(request, crate::Control::new(), policy).await?;
-        let samples = match policy.repeat {
+        let samples = match policy.repeats() {
             crate::Repeat::Samples(samples) => samples,
             _ => 1,
         };

@@ -47,6 +47,8 @@ pub(crate) struct Keyed {
     /// Whether the text stands readable in the name.
     pub(crate) is_readable: bool,
     pub(crate) is_deterministic: bool,
+    /// How many answers to choose from were asked for.
+    pub(crate) choices: usize,
 }
 
 impl Keyer {
@@ -63,14 +65,11 @@ impl Keyer {
         let mut hasher = self.hasher.clone();
         // Which of the parts is how long is in the first of them, so its own length is all that is missing.
         hasher.update(&(question.short.len() as u64).to_be_bytes());
-        if question.len() <= SLICE {
-            for part in question.parts() {
-                hasher.update(part);
-            }
-        } else {
-            for part in question.parts() {
-                for slice in part.chunks(SLICE) {
-                    hasher.update(slice);
+        let is_short = question.len() <= SLICE;
+        for part in question.parts() {
+            for slice in part.chunks(SLICE) {
+                hasher.update(slice);
+                if !is_short {
                     tokio::task::yield_now().await;
                 }
             }
@@ -99,7 +98,8 @@ impl Keyer {
             text_length,
             text_tier,
             is_readable,
-            is_deterministic: question.is_deterministic,
+            is_deterministic: question.is_deterministic(),
+            choices: question.choices,
         })
     }
 
@@ -125,8 +125,7 @@ impl Keyer {
         let bare = name.len();
         if let Some(text) = readable {
             name.push('=');
-            // A character that a terminal would act on has no place in a name.
-            name.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+            show(&mut name, text);
         }
         let is_readable = name.len() > bare && name.len() + HASH_LEN <= MAX_KEY_LEN - ROOM;
         if !is_readable {
@@ -150,32 +149,42 @@ const HASH_LEN: usize = 33;
 const ROOM: usize = 12;
 
 /// Counts characters, letting other tasks run meanwhile.
-async fn count(text: &str) -> usize {
-    /// A slice takes less than 0.1 ms.
-    const SLICE: usize = 1 << 20;
-    if text.len() <= SLICE {
-        return crate::request::characters(text);
-    }
+async fn count(mut text: &str) -> usize {
     let mut characters = 0;
-    for slice in text.as_bytes().chunks(SLICE) {
-        // Bytes that begin a character: all but those that continue one.
-        characters += slice.iter().filter(|byte| (**byte & 0b1100_0000) != 0b1000_0000).count();
+    while text.len() > SLICE {
+        let (slice, rest) = text.split_at(boundary(text));
+        characters += crate::request::characters(slice);
+        text = rest;
         tokio::task::yield_now().await;
     }
-    characters
+    characters + crate::request::characters(text)
+}
+
+/// The last boundary of characters in the first slice.
+fn boundary(text: &str) -> usize {
+    (0..=SLICE).rev().find(|&at| text.is_char_boundary(at)).unwrap_or_default()
+}
+
+/// Appends a text without what a terminal would act on: that has no place in a name.
+fn show(out: &mut String, text: &str) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        out.push_str(text);
+    } else {
+        out.extend(text.chars().map(|c| if c.is_control() { ' ' } else { c }));
+    }
 }
 
 fn first_half(digest: &Digest) -> [u8; 16] {
     digest.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 
-fn hex(out: &mut String, bytes: &[u8]) {
+fn hex(out: &mut String, bytes: &[u8; 16]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    for byte in bytes {
-        for half in [byte >> 4, byte & 15] {
-            out.push(char::from(DIGITS[usize::from(half)]));
-        }
+    let mut digits = [0; 32];
+    for (two, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        two.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
+    out.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
 /// Everything but letters, digits, `_`, `-` and `.` becomes `%XX`.
@@ -250,9 +259,9 @@ pub(crate) mod tag {
 
     fn of(kind: &str, name: &str) -> String {
         if name.len() <= LONGEST_TAG {
-            format!("ai.{kind}={name}")
+            ["ai.", kind, "=", name].concat()
         } else {
-            format!("ai.{kind}#{}", Digest::of(name.as_bytes()).to_hex())
+            ["ai.", kind, "#", &Digest::of(name.as_bytes()).to_hex()].concat()
         }
     }
 }

@@ -125,7 +125,8 @@ impl Books {
         });
     }
 
-    fn cost(&self, about: About<'_>, usage: Usage) -> f64 {
+    /// What so much of a model costs; nothing if the price table does not say.
+    pub(crate) fn cost(&self, about: About<'_>, usage: Usage) -> f64 {
         about.model.and_then(|model| self.prices.cost(model, usage)).unwrap_or_default()
     }
 

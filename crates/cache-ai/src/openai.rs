@@ -25,7 +25,7 @@ use crate::wire::Chat;
 ///
 /// Bodies are taken and answers handed out as JSON, so that what the client does not know of is kept: the reasoning of
 /// other providers, for example. [`create`](Self::create) takes and gives the client's own types.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CachedOpenAi<C: Config> {
     client: Client<C>,
     cache: AiCache,
@@ -47,9 +47,16 @@ impl<C: Config + Clone + Send + Sync + 'static> CachedOpenAi<C> {
         self
     }
 
-    /// The request that a body is.
+    /// The request that a body is. Who runs the model is where the client asks: another address, deployment or version of
+    /// the API is another provider.
     pub fn request(&self, body: &Value) -> AiRequest {
-        AiRequest::from_body(self.tenant.clone(), self.operation.clone(), body.clone()).provider("openai")
+        AiRequest::from_body(self.tenant.clone(), self.operation.clone(), body.clone())
+            .provider(self.provider())
+    }
+
+    fn provider(&self) -> String {
+        let config = self.client.config();
+        format!("{} {:?}", config.url(""), config.query())
     }
 
     /// A chat completion.
@@ -112,7 +119,7 @@ impl<C: Config + Clone + Send + Sync + 'static> CachedOpenAi<C> {
         dimensions: Option<usize>,
         texts: &[impl AsRef<str> + Sync],
     ) -> Result<Vec<Vector>, Error> {
-        let mut spec = EmbedSpec::new(self.tenant.clone(), model).provider("openai");
+        let mut spec = EmbedSpec::new(self.tenant.clone(), model).provider(self.provider());
         let mut body = json!({"model": model, "encoding_format": "float"});
         if let Some(dimensions) = dimensions {
             spec = spec.dimensions(dimensions);
@@ -129,6 +136,18 @@ impl<C: Config + Clone + Send + Sync + 'static> CachedOpenAi<C> {
             }
         };
         self.cache.embed_many(&spec, texts, embedder).await
+    }
+}
+
+impl<C: Config> std::fmt::Debug for CachedOpenAi<C> {
+    /// Without the client, whose headers may hold what is nobody's business.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CachedOpenAi")
+            .field("cache", &self.cache)
+            .field("tenant", &self.tenant)
+            .field("operation", &self.operation)
+            .field("control", &self.control)
+            .finish_non_exhaustive()
     }
 }
 

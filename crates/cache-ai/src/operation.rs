@@ -40,8 +40,8 @@ pub struct OperationPolicy {
     pub ttl_by_tier: Option<[f64; 4]>,
     /// Whether answers stay right for long, so that those to longer texts are worth memory too.
     pub is_stable: Option<bool>,
-    /// Whether a model that is asked twice may be answered from the cache.
-    pub repeat: Repeat,
+    /// Whether a model that is asked twice may be answered from the cache: [`Repeat::Always`] by default.
+    pub repeat: Option<Repeat>,
     /// The options that there are.
     pub schema: Option<OptionSchema>,
     pub(crate) validator: Option<Validator>,
@@ -90,7 +90,7 @@ impl OperationPolicy {
     /// Whether a model that is asked twice may be answered from the cache.
     #[must_use]
     pub fn repeat(mut self, repeat: Repeat) -> Self {
-        self.repeat = repeat;
+        self.repeat = Some(repeat);
         self
     }
 
@@ -118,7 +118,14 @@ impl OperationPolicy {
         self.stale_for = self.stale_for.or(under.stale_for);
         self.ttl_by_tier = self.ttl_by_tier.or(under.ttl_by_tier);
         self.is_stable = self.is_stable.or(under.is_stable);
+        self.repeat = self.repeat.or(under.repeat);
+        self.schema = self.schema.or_else(|| under.schema.clone());
+        self.validator = self.validator.or_else(|| under.validator.clone());
         self
+    }
+
+    pub(crate) fn repeats(&self) -> Repeat {
+        self.repeat.unwrap_or_default()
     }
 
     fn check(&self, name: &str, problems: &mut Problems) {
@@ -135,7 +142,7 @@ impl OperationPolicy {
                 format!("a TTL factor of operation `{name}` is {factor}, 0.001 to 1000 are allowed")
             });
         }
-        if let Repeat::Samples(samples) = self.repeat {
+        if let Repeat::Samples(samples) = self.repeats() {
             problems.check((1..=MAX_SAMPLES).contains(&samples), || {
                 format!("operation `{name}` keeps {samples} samples, 1 to {MAX_SAMPLES} are allowed")
             });
@@ -210,8 +217,7 @@ impl Operations {
 
     /// How long an answer is fresh: by operation and text tier, spread so that what was made at a time does not end at
     /// one, and within the clamps.
-    pub(crate) fn ttl(&self, name: &str, tier: TextTier, digest: &Digest) -> Duration {
-        let policy = self.of(name);
+    pub(crate) fn ttl(&self, policy: &OperationPolicy, tier: TextTier, digest: &Digest) -> Duration {
         let ttl = policy.ttl.unwrap_or(self.default_ttl).as_secs_f64();
         let factor = policy.ttl_by_tier.map_or(1.0, |factors| factors[tier as usize]);
         let spread = 1.0 - self.jitter * digest.fraction();
@@ -259,7 +265,7 @@ mod tests {
     fn the_guides_ttls_and_what_is_given_over_them() {
         let mut operations = Operations::default();
         let digest = Digest::of(b"x");
-        let ttl = |it: &Operations, name: &str| it.ttl(name, TextTier::Small, &digest).as_secs();
+        let ttl = |it: &Operations, name: &str| it.ttl(it.of(name), TextTier::Small, &digest).as_secs();
         for (name, secs) in [
             ("summarize", 7_200),
             ("sentiment", 86_400),
@@ -282,7 +288,7 @@ mod tests {
         let mut operations = Operations::default();
         operations.set("qa".into(), OperationPolicy::new().ttl_by_tier([1.0, 2.0, 4.0, 1000.0]));
         operations.clamp.1 = Duration::from_secs(10_000);
-        let ttl = |it: &Operations, tier, of: &[u8]| it.ttl("qa", tier, &Digest::of(of));
+        let ttl = |it: &Operations, tier, of: &[u8]| it.ttl(it.of("qa"), tier, &Digest::of(of));
         assert_eq!(ttl(&operations, TextTier::Large, b"x").as_secs(), 7_200);
         assert_eq!(ttl(&operations, TextTier::XLarge, b"x").as_secs(), 10_000);
         operations.jitter = 0.5;

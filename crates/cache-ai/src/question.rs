@@ -1,13 +1,13 @@
 //! A request as bytes: a short part, and long texts that are not copied.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use cache_core::Error;
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
 
+use crate::blocking::blocking;
 use crate::canonical::{self, Problem};
-use crate::request::{AiRequest, NO_OPTIONS, NOISE};
+use crate::request::{AiRequest, Body, NO_OPTIONS, NOISE};
 use crate::schema::{Normalised, OptionSchema};
 use crate::tenant::Tenant;
 
@@ -32,8 +32,10 @@ pub(crate) struct Question<'a> {
     pub(crate) text: Option<Cow<'a, str>>,
     /// Characters of all that is not `text`.
     pub(crate) characters: usize,
-    /// Whether temperature 0 was given.
-    pub(crate) is_deterministic: bool,
+    /// Whether every temperature that was given is 0; `None` if none was.
+    is_cold: Option<bool>,
+    /// How many answers to choose from were asked for.
+    pub(crate) choices: usize,
     /// The options that went in, as canonical fields.
     pub(crate) options: Vec<u8>,
 }
@@ -54,7 +56,8 @@ impl<'a> Question<'a> {
             long: Vec::new(),
             text: None,
             characters: 0,
-            is_deterministic: false,
+            is_cold: None,
+            choices: 1,
             options: Vec::new(),
         }
     }
@@ -64,7 +67,7 @@ impl<'a> Question<'a> {
         tenant: &'a Tenant,
         operation: &'a str,
         text: &'a str,
-        options: &[u8],
+        options: Vec<u8>,
         schema: Option<&OptionSchema>,
     ) -> Result<Self, Error> {
         let mut it = Self::new(tenant, operation);
@@ -86,9 +89,8 @@ impl<'a> Question<'a> {
         for part in [&request.provider, &request.model, &request.snapshot, &request.prompt_version] {
             optional(&mut it.short, part.as_deref());
         }
-        let mut options = Vec::new();
-        canonical::append(&mut options, &request.options).map_err(Problem::into_error)?;
-        it.take_options(&options, schema)?;
+        let options = request.options.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+        it.take_options(canonical::object(options), schema)?;
         for guard in &request.guards {
             canonical::write_text(&mut it.short, guard);
         }
@@ -105,7 +107,7 @@ impl<'a> Question<'a> {
             None => it.short.push(b'/'),
         }
         if let Some(body) = &request.body {
-            it.take_body(&canonical_body(body).await?);
+            it.take_body(ReadBody::of(body).await?);
         }
         match &request.text {
             Some(text) => {
@@ -118,45 +120,45 @@ impl<'a> Question<'a> {
         Ok(it)
     }
 
-    fn take_options(&mut self, options: &[u8], schema: Option<&OptionSchema>) -> Result<(), Error> {
-        let given = canonical::fields(options).unwrap_or_default();
-        let asked = given.into_iter().filter(|(name, _)| !NO_OPTIONS.contains(name));
+    fn take_options(&mut self, options: Vec<u8>, schema: Option<&OptionSchema>) -> Result<(), Error> {
+        let mut asked = canonical::fields(&options).unwrap_or_default();
+        let given = asked.len();
+        asked.retain(|(name, _)| !NO_OPTIONS.contains(name));
         let options = match schema {
             Some(schema) => {
-                let Normalised { options } = schema.normalise(self.operation, asked)?;
+                let Normalised { options } = schema.normalise(self.operation, asked.into_iter())?;
+                self.note_temperature(are_cold(&canonical::fields(&options).unwrap_or_default()));
                 options
             }
-            None => canonical::object(asked),
+            None => {
+                self.note_temperature(are_cold(&asked));
+                self.choices = self.choices.max(choices(&asked));
+                if asked.len() < given { canonical::object(asked.into_iter()) } else { options }
+            }
         };
-        for (name, value) in canonical::fields(&options).unwrap_or_default() {
-            self.is_deterministic |= name == "temperature" && canonical::is_zero(value);
-        }
         self.short.extend_from_slice(&options);
         self.options = options;
         Ok(())
     }
 
-    fn take_body(&mut self, body: &[u8]) {
-        let Some(fields) = canonical::fields(body) else {
-            self.characters += body.len();
-            self.take_long(Cow::Owned(body.to_vec()));
-            return;
-        };
-        let mut is_deterministic = None;
-        for (name, value) in &fields {
-            match *name {
-                "temperature" => is_deterministic = Some(canonical::is_zero(value)),
-                "model" if self.model.is_none() => {
-                    self.model = canonical::as_text(value).map(|model| Cow::Owned(model.to_owned()));
-                }
-                _ => {}
-            }
+    fn note_temperature(&mut self, is_cold: Option<bool>) {
+        if let Some(is_cold) = is_cold {
+            self.is_cold = Some(is_cold && self.is_cold != Some(false));
         }
-        self.is_deterministic |= is_deterministic.unwrap_or(false);
-        let asked = fields.into_iter().filter(|(name, _)| !NOISE.contains(name));
-        let body = canonical::object(asked);
-        self.characters += body.len();
-        self.take_long(Cow::Owned(body));
+    }
+
+    /// Whether temperature 0 was given, and no other.
+    pub(crate) fn is_deterministic(&self) -> bool {
+        self.is_cold == Some(true)
+    }
+
+    fn take_body(&mut self, body: ReadBody) {
+        let ReadBody { bytes, model, is_cold, choices } = body;
+        self.choices = self.choices.max(choices);
+        self.note_temperature(is_cold);
+        self.model = self.model.take().or(model.map(Cow::Owned));
+        self.characters += bytes.len();
+        self.take_long(Cow::Owned(bytes));
     }
 
     fn take_text(&mut self, text: &'a str, schema: Option<&OptionSchema>) {
@@ -191,27 +193,53 @@ fn optional(out: &mut Vec<u8>, part: Option<&str>) {
     }
 }
 
-/// A body in its canonical form. A large one is read on a thread that may be blocked.
-async fn canonical_body(body: &std::sync::Arc<dyn crate::request::Body>) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::new();
-    match body.append_up_to(&mut out, LARGE_BODY) {
-        Err(Problem::TooLong) => {}
-        done => return done.map(|()| out).map_err(Problem::into_error),
-    }
-    let body = std::sync::Arc::clone(body);
-    let whole = move || {
+/// What a body says, in canonical form.
+struct ReadBody {
+    /// Without what is no part of the question.
+    bytes: Vec<u8>,
+    model: Option<String>,
+    is_cold: Option<bool>,
+    choices: usize,
+}
+
+impl ReadBody {
+    /// Reads a body. A large one is read on a thread that may be blocked.
+    async fn of(body: &Arc<dyn Body>) -> Result<Self, Error> {
         let mut out = Vec::new();
-        body.append_up_to(&mut out, usize::MAX).map(|()| out).map_err(Problem::into_error)
-    };
-    if Handle::try_current().is_err() {
-        return whole();
+        match body.append_up_to(&mut out, LARGE_BODY) {
+            Err(Problem::TooLong) => {}
+            done => return done.map(|()| Self::new(out)).map_err(Problem::into_error),
+        }
+        let body = Arc::clone(body);
+        blocking(move || {
+            let mut out = Vec::new();
+            body.append_up_to(&mut out, usize::MAX).map(|()| Self::new(out)).map_err(Problem::into_error)
+        })
+        .await
     }
-    match spawn_blocking(whole).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // The runtime is ending, and the caller with it.
-            Err(_) => std::future::pending().await,
-        },
+
+    fn new(bytes: Vec<u8>) -> Self {
+        let Some(mut fields) = canonical::fields(&bytes) else {
+            return Self { bytes, model: None, is_cold: None, choices: 1 };
+        };
+        let (is_cold, choices) = (are_cold(&fields), choices(&fields));
+        let model = fields.iter().find(|(name, _)| *name == "model");
+        let model = model.and_then(|(_, model)| canonical::as_text(model)).map(str::to_owned);
+        let all = fields.len();
+        fields.retain(|(name, _)| !NOISE.contains(name));
+        let quiet = (fields.len() < all).then(|| canonical::object(fields.into_iter()));
+        Self { bytes: quiet.unwrap_or(bytes), model, is_cold, choices }
     }
+}
+
+/// How many answers to choose from these fields ask for.
+fn choices(fields: &[(&str, &[u8])]) -> usize {
+    let given = fields.iter().find(|(name, _)| *name == "n");
+    given.and_then(|(_, n)| canonical::as_integer(n)).and_then(|n| usize::try_from(n).ok()).unwrap_or(1)
+}
+
+/// Whether every temperature among these fields is 0; `None` if there is none.
+fn are_cold(fields: &[(&str, &[u8])]) -> Option<bool> {
+    let given = fields.iter().filter(|(name, _)| *name == "temperature");
+    given.map(|(_, value)| canonical::is_zero(value)).reduce(|all, one| all && one)
 }

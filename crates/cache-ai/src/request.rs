@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use cache_core::{Error, ErrorKind};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::canonical::{self, Problem};
 use crate::digest::Digest;
@@ -44,7 +43,8 @@ pub struct AiRequest {
     pub(crate) messages: Vec<u8>,
     pub(crate) tools: Vec<u8>,
     pub(crate) response_format: Option<Vec<u8>>,
-    pub(crate) options: BTreeMap<String, Value>,
+    /// By name, canonical.
+    pub(crate) options: BTreeMap<String, Vec<u8>>,
     pub(crate) attachments: Vec<Digest>,
     pub(crate) guards: Vec<String>,
     pub(crate) text: Option<String>,
@@ -187,15 +187,10 @@ impl AiRequest {
 
     /// An option. One that is absent is not one that has its default value, unless the operation's schema says so.
     pub fn option(mut self, name: impl Into<String>, value: impl Serialize) -> Self {
-        // By way of the canonical form, because JSON would make nothing of a number that is none.
-        let written = canonical::append(&mut Vec::new(), &value);
+        let mut bytes = Vec::new();
+        let written = canonical::append(&mut bytes, &value);
         self.note(written);
-        match serde_json::to_value(&value) {
-            Ok(value) => {
-                self.options.insert(name.into(), value);
-            }
-            Err(error) => self.note(Err(Problem::Refused(error.to_string()))),
-        }
+        self.options.insert(name.into(), bytes);
         self
     }
 

@@ -1,5 +1,6 @@
 //! Streamed answers: recorded as they pass, and replayed.
 
+mod record;
 mod replay;
 mod tee;
 
@@ -7,7 +8,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use cache_core::{BoxError, Error, ErrorKind, StaleMode};
 use cache_tiered::LoadScope;
@@ -15,18 +15,17 @@ use futures_util::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use self::record::{finish, recorded};
 pub use self::replay::Replay;
 use self::replay::Replaying;
 use self::tee::{Ended, Tee, Upstream};
-use crate::answer::{Answer, Generated, Outcome};
+use crate::answer::Answer;
 use crate::answered::{AnswerMeta, Source};
-use crate::cache::{AiCache, Shared};
-use crate::control::{Control, NotCached, Plan};
-use crate::entry::{Body, Entry, Timed};
-use crate::gate::Refused;
-use crate::generate::{Asked, Looked, failed};
-use crate::key::Keyed;
-use crate::operation::OperationPolicy;
+use crate::asked::{Asked, Looked};
+use crate::cache::AiCache;
+use crate::control::{Control, NotCached, Plan, Renewal};
+use crate::entry::Entry;
+use crate::generate::failed;
 use crate::request::AiRequest;
 
 impl AiCache {
@@ -127,7 +126,7 @@ impl Asked<'_> {
     async fn open<A: Answer>(self, replay: Replay, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
         let plan = match self.look().await? {
             (Looked::Hit(entry, receipt), _) => {
-                self.shared.count(&entry, Source::Cache, receipt.tier, self.took());
+                self.shared.count(&self.name, &entry, Source::Cache, receipt.tier, self.took());
                 let meta = AnswerMeta::of(&entry, Source::Cache, receipt.tier, receipt.age);
                 return Ok(self.replayed(&entry, Source::Cache, meta, replay));
             }
@@ -139,11 +138,8 @@ impl Asked<'_> {
                 Err(NotCached.into_error())
             }
             Plan::Alone => self.open_alone(opener).await,
-            Plan::Share => self.open_shared(replay, opener, false).await,
-            Plan::Renew { own } => {
-                self.renew().await?;
-                self.open_shared(replay, opener, own).await
-            }
+            Plan::Share => self.open_shared(replay, opener, None).await,
+            Plan::Renew(renewal) => self.open_shared(replay, opener, Some(renewal)).await,
         }
     }
 
@@ -168,9 +164,8 @@ impl Asked<'_> {
         spawn(async move {
             if let Ok(Ended::Done(events)) = ended.await {
                 let took = shared.timer.now().since(began);
-                let policy = shared.operations.of(&keyed.operation);
-                if let Some((entry, _)) = recorded::<A>(&shared, &keyed, sample, policy, events, took) {
-                    shared.count(&entry, Source::Generated, None, took);
+                if let Some((entry, _)) = recorded::<A>(&shared, &keyed, sample, events, took).await {
+                    shared.count(&keyed.name, &entry, Source::Generated, None, took);
                 }
             }
         })?;
@@ -182,12 +177,12 @@ impl Asked<'_> {
         self,
         replay: Replay,
         opener: Opener<A>,
-        own: bool,
+        renewal: Option<Renewal>,
     ) -> Result<AnswerStream<A>, Error> {
         let slot: Slot<A> = Arc::new(Mutex::new(Some(opener)));
         let (tell, told) = oneshot::channel();
         let tell = Arc::new(Mutex::new(Some(tell)));
-        self.spawn_load(&slot, tell)?;
+        self.spawn_load(&slot, tell, renewal.is_some())?;
         let answer = told.await.unwrap_or_else(|_| Told::Failed(abandoned()));
         match answer {
             Told::Open(upstream, sender) => {
@@ -201,11 +196,11 @@ impl Asked<'_> {
                 if !is_ours {
                     self.shared.counters.verified_away(&self.keyed.operation);
                 }
-                if own || !is_ours || entry.is_abandoned() {
+                if !is_ours || entry.is_abandoned() || renewal.is_some_and(|renewal| renewal.own) {
                     let opener = slot.lock().take().ok_or_else(abandoned)?;
                     return self.open_alone(opener).await;
                 }
-                self.shared.count(&entry, Source::Joined, None, self.took());
+                self.shared.count(&self.name, &entry, Source::Joined, None, self.took());
                 let meta = AnswerMeta::of(&entry, Source::Joined, None, None);
                 Ok(self.replayed(&entry, Source::Joined, meta, replay))
             }
@@ -217,6 +212,7 @@ impl Asked<'_> {
         &self,
         slot: &Slot<A>,
         tell: Arc<Mutex<Option<oneshot::Sender<Told<A>>>>>,
+        renews: bool,
     ) -> Result<(), Error> {
         /// As for whole answers.
         const TRIES: usize = 8;
@@ -239,13 +235,18 @@ impl Asked<'_> {
                     drop(tell.send(Told::Open(upstream, sender)));
                     let ended = ended.await.unwrap_or(Ended::Left);
                     let took = own.timer.now().since(began);
-                    let entry = finish::<A>(&own, &keyed, sample, ended, took)?;
+                    let entry = finish::<A>(&own, &keyed, sample, ended, took).await?;
                     if entry.refused.is_some() {
                         scope.do_not_store();
                     }
                     Ok::<_, BoxError>(entry)
                 };
-                match shared.cache.get_or_load::<Entry<A>, _>(&name, options.clone(), loader).await {
+                let loaded = if renews {
+                    shared.cache.reload::<Entry<A>, _>(&name, options.clone(), loader).await
+                } else {
+                    shared.cache.get_or_load::<Entry<A>, _>(&name, options.clone(), loader).await
+                };
+                match loaded {
                     Ok(entry) if entry.is_abandoned() => last = Some(Told::Entry(entry)),
                     Ok(entry) => {
                         last = Some(Told::Entry(entry));
@@ -266,62 +267,6 @@ impl Asked<'_> {
             }
         })
     }
-}
-
-/// The entry of a stream that ended.
-///
-/// # Errors
-/// The stream's, which those who wait for it get as well.
-fn finish<A: Answer>(
-    shared: &Arc<Shared>,
-    keyed: &Keyed,
-    sample: u32,
-    ended: Ended<A::Event>,
-    took: Duration,
-) -> Result<Entry<A>, BoxError> {
-    let policy = shared.operations.of(&keyed.operation);
-    let refuse = |reason| {
-        shared.counters.refused(&keyed.operation, reason);
-        let mut entry =
-            Entry::new(keyed, sample, Body::Abandoned, &Outcome::default(), took, shared.timer.unix_millis());
-        entry.head.refused = Some(reason);
-        entry
-    };
-    match ended {
-        Ended::Left => Ok(refuse(Refused::Cancelled)),
-        Ended::Failed(error) => {
-            shared.counters.refused(&keyed.operation, Refused::Error);
-            Err(error.to_string().into())
-        }
-        Ended::Done(events) => match recorded::<A>(shared, keyed, sample, policy, events, took) {
-            Some((entry, reason)) => {
-                shared.count(&entry, Source::Generated, None, took);
-                if let Some(reason) = reason {
-                    shared.counters.refused(&keyed.operation, reason);
-                }
-                Ok(entry)
-            }
-            None => Ok(refuse(Refused::Truncated)),
-        },
-    }
-}
-
-/// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer.
-fn recorded<A: Answer>(
-    shared: &Shared,
-    keyed: &Keyed,
-    sample: u32,
-    policy: &OperationPolicy,
-    events: Vec<Timed<A::Event>>,
-    took: Duration,
-) -> Option<(Entry<A>, Option<Refused>)> {
-    let seen: Vec<&A::Event> = events.iter().map(|timed| &*timed.event).collect();
-    let generated = Generated::of(A::from_events(&seen)?);
-    let reason = shared.gate.judge(&generated, policy);
-    let now = shared.timer.unix_millis();
-    let mut entry = Entry::new(keyed, sample, Body::Events(events), &generated.outcome, took, now);
-    entry.head.refused = reason;
-    Some((entry, reason))
 }
 
 fn abandoned() -> Error {

@@ -4,15 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use cache_core::{Error, ErrorKind};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest name of a tenant, in bytes.
 const LONGEST: usize = 128;
+/// How everybody is called in statistics and configurations. No tenant can be called like that.
+const SHARED: &str = "~shared";
 
 /// Who may see an answer: a customer, a team, or everybody.
 ///
 /// Answers and flights of one tenant are never another's, and how fast one is answered tells nothing of another. There
-/// is no default: that all may share has to be said.
+/// is no default: that all may share has to be said, in a configuration by `"~shared"`.
 ///
 /// ```
 /// use cache_ai::Tenant;
@@ -23,8 +26,7 @@ const LONGEST: usize = 128;
 /// # assert_ne!(acme, all);
 /// # Ok::<(), cache_ai::Error>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Tenant {
     /// `None` for all.
     name: Option<Arc<str>>,
@@ -35,12 +37,18 @@ impl Tenant {
     /// yours, never a credential.
     ///
     /// # Errors
-    /// [`ErrorKind::Validation`] if it is empty, too long, or looks like a credential.
+    /// [`ErrorKind::Validation`] if it is empty, too long, looks like a credential, or is `~shared`.
     pub fn new(name: &str) -> Result<Self, Error> {
         if name.is_empty() || name.len() > LONGEST {
             return Err(Error::new(
                 ErrorKind::Validation,
                 format!("a tenant's name is {} bytes long, 1 to {LONGEST} are allowed", name.len()),
+            ));
+        }
+        if name == SHARED {
+            return Err(Error::new(
+                ErrorKind::Validation,
+                format!("`{SHARED}` is everybody, and no tenant's name"),
             ));
         }
         let lower = name.to_ascii_lowercase();
@@ -63,9 +71,23 @@ impl Tenant {
         self.name.as_deref()
     }
 
-    /// How it is shown in statistics. No tenant can be called like everybody.
+    /// How it is shown in statistics.
     pub(crate) fn label(&self) -> &str {
-        self.name.as_deref().unwrap_or("~shared")
+        self.name.as_deref().unwrap_or(SHARED)
+    }
+}
+
+impl Serialize for Tenant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.label())
+    }
+}
+
+impl<'de> Deserialize<'de> for Tenant {
+    /// A name, under the same conditions as [`Tenant::new`], or `~shared`. Nothing is nobody.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        if name == SHARED { Ok(Self::shared()) } else { Self::new(&name).map_err(D::Error::custom) }
     }
 }
 

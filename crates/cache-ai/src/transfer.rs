@@ -3,7 +3,7 @@
 use std::io::{BufRead, Write};
 use std::time::Duration;
 
-use cache_core::{Error, ErrorKind, SetOptions};
+use cache_core::{Error, ErrorKind, SetOptions, check_key};
 use serde::{Deserialize, Serialize};
 
 use crate::cache::AiCache;
@@ -82,7 +82,8 @@ impl AiCache {
         Ok(done)
     }
 
-    /// Stores what [`export`](Self::export) wrote. Answers are fresh for as long as they were to be, or for `fresh_for`.
+    /// Stores what [`export`](Self::export) wrote. Answers are fresh for as long as they were to be, or for `fresh_for`:
+    /// 1 ms to 365 days. Their age counts from now.
     ///
     /// Everything is read and checked before anything is stored. Whoever can change the file and its checksums can
     /// change answers: take in only what you trust.
@@ -95,20 +96,27 @@ impl AiCache {
         input: impl BufRead + Send,
         fresh_for: Option<Duration>,
     ) -> Result<Transferred, Error> {
-        let records = read(input)?;
+        let records = read(input, fresh_for)?;
         let mut done = Transferred::default();
-        for Record { name, fresh_ms, entry } in records {
-            let ttl = fresh_for.unwrap_or(Duration::from_millis(fresh_ms.max(1)));
-            let mut options = SetOptions::ttl(ttl);
-            options.tags.clone_from(&entry.tags);
-            self.shared.cache.set(&name, &entry, options).await?;
+        for record in records {
+            let options = record.options(fresh_for);
+            self.shared.cache.set(&record.name, &record.entry, options).await?;
             done.answers += 1;
         }
         Ok(done)
     }
 }
 
-fn read(mut input: impl BufRead) -> Result<Vec<Record>, Error> {
+impl Record {
+    fn options(&self, fresh_for: Option<Duration>) -> SetOptions {
+        let ttl = fresh_for.unwrap_or(Duration::from_millis(self.fresh_ms.max(1)));
+        let mut options = SetOptions::ttl(ttl);
+        options.tags.clone_from(&self.entry.tags);
+        options
+    }
+}
+
+fn read(mut input: impl BufRead, fresh_for: Option<Duration>) -> Result<Vec<Record>, Error> {
     let mut records = Vec::new();
     let mut all = blake3::Hasher::new();
     let mut number = 0;
@@ -147,9 +155,13 @@ fn read(mut input: impl BufRead) -> Result<Vec<Record>, Error> {
         all.update(line.check.as_bytes());
         let record: Record =
             serde_json::from_str(line.record.get()).map_err(|_| damaged(number, "it is no record"))?;
-        if !record.name.starts_with("ai:") {
+        if !record.name.starts_with("ai:") || check_key(&record.name).is_err() {
             return Err(damaged(number, "it is not the name of an answer"));
         }
+        if record.entry.is_abandoned() || record.entry.refused.is_some() {
+            return Err(damaged(number, "it is an answer that is not to be kept"));
+        }
+        record.options(fresh_for).validate().map_err(|error| damaged(number, error.message()))?;
         records.push(record);
     }
 }

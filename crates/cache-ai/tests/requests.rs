@@ -18,6 +18,12 @@ async fn text(cache: &AiCache, request: &AiRequest, control: Control, model: &Mo
     (**cache.get_or_generate(request, control, model.says(says)).await.unwrap()).clone()
 }
 
+/// Waits until what was generated is where it is kept.
+async fn stored(cache: &AiCache) {
+    let is_idle = || cache.cache().stats().loads.in_flight == 0;
+    cache_testkit::eventually(Duration::from_secs(5), "all is stored", is_idle).await.unwrap();
+}
+
 #[tokio::test]
 async fn what_the_gate_refuses_goes_to_its_caller_and_is_not_kept() {
     let cache = private(&FakeClock::new(), AiSettings::new().max_answer_bytes(100));
@@ -126,11 +132,40 @@ async fn no_cache_does_not_join_a_flight_and_keeps_what_is_newer() {
     });
     has_started.await.unwrap();
     let model = Model::default();
-    assert_eq!(text(&cache, &ask("x"), Control::no_cache(), &model, "new").await, "new");
+    let asked = ask("x");
+    let own = text(&cache, &asked, Control::no_cache(), &model, "new");
+    let own = tokio::time::timeout(Duration::from_secs(5), own).await.expect("it waits for nobody");
+    assert_eq!(own, "new");
     finish.send(()).unwrap();
     assert_eq!(&***slow.await.unwrap().unwrap(), "old", "who waited is answered");
     assert_eq!(text(&cache, &ask("x"), Control::new(), &model, "?").await, "new");
     assert_eq!(model.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_renewal_that_brings_nothing_to_keep_loses_nothing() {
+    let (clock, model) = (FakeClock::new(), Model::default());
+    let server = ReferenceServer::new(clock.clone());
+    for cache in [private(&clock, AiSettings::new()), process(&clock, &server, AiSettings::new())] {
+        assert_eq!(text(&cache, &ask("x"), Control::new(), &model, "old").await, "old");
+        stored(&cache).await;
+        clock.advance(Duration::from_secs(60));
+        for control in
+            [Control::refresh(), Control::no_cache(), Control::new().max_age(Duration::from_secs(1))]
+        {
+            let fails = || async { Err::<Generated<String>, _>(std::io::Error::other("the model is down")) };
+            let error = cache.get_or_generate(&ask("x"), control, fails).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Load, "{control:?}");
+            let cut = || async { Loaded::Ok(Generated::new("cut".to_owned()).finish(Finish::Length)) };
+            let answer = cache.get_or_generate(&ask("x"), control, cut).await.unwrap();
+            assert_eq!((&***answer, answer.meta().refused), ("cut", Some(Refused::Length)));
+            let kept = text(&cache, &ask("x"), Control::only_if_cached(), &model, "?").await;
+            assert_eq!(kept, "old", "{control:?}");
+        }
+        assert_eq!(text(&cache, &ask("x"), Control::refresh(), &model, "new").await, "new");
+        stored(&cache).await;
+        assert_eq!(text(&cache, &ask("x"), Control::only_if_cached(), &model, "?").await, "new");
+    }
 }
 
 #[tokio::test]

@@ -175,6 +175,48 @@ async fn a_stream_that_is_cut_anywhere_is_not_kept() {
 }
 
 #[tokio::test]
+async fn a_renewed_stream_takes_the_place_of_the_old_answer_if_it_is_whole() {
+    let (clock, calls) = (FakeClock::new(), Arc::new(AtomicUsize::new(0)));
+    let server = ReferenceServer::new(clock.clone());
+    let newer = [delta(json!({"content": "newer"})), chunk(json!([{"index": 0, "finish_reason": "stop"}]))];
+    for cache in [private(&clock, AiSettings::new()), process(&clock, &server, AiSettings::new())] {
+        all(open(&cache, Replay::AtOnce, &calls, fine()).await).await;
+        kept(&cache).await;
+        for (events, expected) in [(&newer[..1], &chunks()[..]), (&newer[..], &newer[..])] {
+            let events: Vec<Event> = events.iter().cloned().map(Ok).collect();
+            let (request, generator) = (request(), || async { Ok(stream::iter(events)) });
+            let live =
+                cache.stream::<Chat, _, _, _, _>(&request, Control::refresh(), Replay::AtOnce, generator);
+            let live = live.await.unwrap();
+            assert_eq!(live.source(), Source::Generated);
+            all(live).await;
+            kept(&cache).await;
+            assert_eq!(all(open(&cache, Replay::AtOnce, &calls, fine()).await).await, expected);
+        }
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_between_two_answers_to_choose_from_is_not_kept() {
+    let body = json!({"model": "m-1", "n": 2, "messages": []});
+    let of = |index: usize| {
+        let delta = json!({"content": format!("answer {index}")});
+        chunk(json!([{"index": index, "delta": delta, "finish_reason": "stop"}]))
+    };
+    for (events, entries) in [(vec![of(0)], 0), (vec![of(1)], 0), (vec![of(1), of(0)], 1)] {
+        let cache = private(&FakeClock::new(), AiSettings::new());
+        let request = AiRequest::from_body(acme(), "chat", body.clone());
+        let events: Vec<Event> = events.into_iter().map(Ok).collect();
+        let generator = || async { Ok(stream::iter(events)) };
+        let live = cache.stream::<Chat, _, _, _, _>(&request, Control::new(), Replay::AtOnce, generator);
+        all(live.await.unwrap()).await;
+        kept(&cache).await;
+        assert_eq!(cache.cache().stats().memory_usage.entries, entries);
+    }
+}
+
+#[tokio::test]
 async fn who_waits_for_a_stream_asks_for_himself_when_its_reader_leaves() {
     let (clock, calls) = (FakeClock::new(), Arc::new(AtomicUsize::new(0)));
     let cache = private(&clock, AiSettings::new());

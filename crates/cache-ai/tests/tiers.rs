@@ -3,11 +3,16 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use cache_ai::{AdmissionPolicy, AiSettings, TenantCache, TextTier, Tier};
+use cache_ai::{
+    AdmissionPolicy, AiCache, AiSettings, Control, Generated, Loaded, Namespace, PriceTable, TenantCache,
+    TextTier, Tier, Usage,
+};
+use cache_memory::MemoryTier;
 use cache_testkit::{FakeClock, ReferenceServer};
-use common::{private, process, shared};
+use common::{ask, private, process, shared};
 use serde_json::{Value, json};
 
 /// Which tier answers each of so many reads, after one that may still be the store's.
@@ -91,4 +96,59 @@ async fn the_policy_can_be_another_and_the_metadata_is_the_guides() {
     );
     clock.advance(Duration::from_secs(1793));
     assert!(cache.get_cached_response::<Value>(&text, "qa", &json!({"n": 1})).await.unwrap().is_none());
+}
+
+/// How many of 20 answers that save much come from a tier 1 of 40 entries, which 180 answers that save little want as well.
+/// Much is either time or money.
+async fn costly_in_tier_1(settings: AiSettings, costly: (Duration, Usage), with_store: bool) -> usize {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    server.beat_with(&clock);
+    let tier = MemoryTier::new(40, 64 << 20, clock.clone()).unwrap();
+    let mut builder = AiCache::builder(Namespace::new("test").unwrap()).local(Arc::new(tier));
+    if with_store {
+        builder = builder.store(Arc::new(server.connect()));
+    }
+    let cache = builder.timer(clock.clone()).ai(settings).build().unwrap();
+    let mut from_tier_1 = 0;
+    for round in 0..3 {
+        for at in 0..200 {
+            let is_costly = at % 10 == 0;
+            let (took, usage) =
+                if is_costly { costly } else { (Duration::from_millis(1), Usage::new(100, 10)) };
+            let clock = clock.clone();
+            let generator = move || async move {
+                clock.advance(took);
+                Loaded::Ok(Generated::new("answer".to_owned()).usage(usage))
+            };
+            let request = ask(&at.to_string());
+            let answer = cache.get_or_generate(&request, Control::new(), generator).await.unwrap();
+            let is_local = answer.meta().tier == Some(Tier::Local);
+            from_tier_1 += usize::from(round == 2 && is_costly && is_local);
+            let is_idle = || cache.cache().stats().loads.in_flight == 0;
+            cache_testkit::eventually(Duration::from_secs(5), "it is stored", is_idle).await.unwrap();
+        }
+    }
+    from_tier_1
+}
+
+#[tokio::test]
+async fn a_full_tier_1_keeps_what_saves_most_if_that_is_wanted() {
+    let prices = || AiSettings::new().prices(PriceTable::new("USD").model("m-1", 1_000.0, 1_000.0));
+    let slow = (Duration::from_millis(200), Usage::new(100, 10));
+    let dear = (Duration::from_millis(1), Usage::new(100_000, 10_000));
+    for (costly, with_store) in [(slow, false), (slow, true), (dear, false)] {
+        let with = costly_in_tier_1(prices().keep_by_worth(100.0), costly, with_store).await;
+        let without = costly_in_tier_1(prices(), costly, with_store).await;
+        assert!(with == 20 && without < 10, "{with} with, {without} without");
+    }
+}
+
+#[tokio::test]
+async fn what_a_second_is_worth_is_checked() {
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let builder = AiCache::builder(Namespace::new("test").unwrap());
+        let error = builder.ai(AiSettings::new().keep_by_worth(bad)).build().unwrap_err();
+        assert!(error.message().contains("keep_by_worth"), "{error}");
+    }
 }

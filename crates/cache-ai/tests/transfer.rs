@@ -80,6 +80,59 @@ async fn whatever_is_damaged_is_refused_and_nothing_of_it_is_stored() {
     }
 }
 
+/// The file with one record changed, and its checksums made right again.
+fn forged(text: &str, from: &str, to: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let last = lines.len() - 1;
+    let mut all = blake3::Hasher::new();
+    for line in &mut lines[1..last] {
+        let (_, record) = line.split_once("\"record\":").unwrap();
+        let record = record.strip_suffix('}').unwrap().replacen(from, to, 1);
+        let check = blake3::hash(record.as_bytes()).to_hex();
+        all.update(check.as_bytes());
+        *line = format!("{{\"check\":\"{check}\",\"record\":{record}}}");
+    }
+    lines[last] = format!("{{\"end\":{},\"check\":\"{}\"}}", last - 1, all.finalize().to_hex());
+    lines.join("\n") + "\n"
+}
+
+#[tokio::test]
+async fn a_forged_file_is_all_or_nothing_and_never_another_requests_answer() {
+    let cache = private(&FakeClock::new(), AiSettings::new());
+    filled(&cache).await;
+    let text = exported(&cache).await;
+    let long = format!("\"tags\":[{}", "\"x\",".repeat(20));
+    for (from, to) in [
+        ("\"refused\":null", "\"refused\":\"length\""),
+        ("\"tags\":[", &*long),
+        ("\"tags\":[", "\"tags\":[\"\","),
+        ("\"name\":\"ai:", "\"name\":\"session:"),
+    ] {
+        let other = private(&FakeClock::new(), AiSettings::new());
+        let error = other.import(forged(&text, from, to).as_bytes(), None).await.unwrap_err();
+        assert!(error.is_validation() && error.message().starts_with("line "), "{error}");
+        assert_eq!(other.cache().stats().memory_usage.entries, 0, "{to}");
+    }
+    // The name of one request, the answer to another: the digest is compared on every hit.
+    let other = private(&FakeClock::new(), AiSettings::new());
+    let model = Model::default();
+    other.get_or_generate(&ask("another"), Control::new(), model.says("its own")).await.unwrap();
+    let mut file = Vec::new();
+    other.export(&mut file).await.unwrap();
+    let name = |file: &str| {
+        let at = file.find("\"name\":\"ai:acme").unwrap() + 8;
+        file[at..].split('"').next().unwrap().to_owned()
+    };
+    let (own, stolen) = (name(&text), name(std::str::from_utf8(&file).unwrap()));
+    let forged = forged(&text, &own, &stolen);
+    assert_ne!(forged, text);
+    let target = private(&FakeClock::new(), AiSettings::new());
+    target.import(forged.as_bytes(), None).await.unwrap();
+    let answer =
+        target.get_or_generate(&ask("another"), Control::new(), model.says("its own")).await.unwrap();
+    assert_eq!((&***answer, target.stats().operations["qa"].verified_away), ("its own", 1));
+}
+
 #[tokio::test]
 async fn without_request_text_nothing_of_a_question_is_in_the_store_or_in_an_export() {
     const CANARY: &str = "canary-7f3a";

@@ -22,6 +22,8 @@ pub(crate) enum Permit {
     Leased(Version),
     /// In the store in place of this version.
     Over(Version),
+    /// The same, and tier 1 may still answer with that version.
+    Instead(Version),
     /// In the store if nothing is there.
     IfAbsent,
     /// In tier 1 only: what is in the store is not ours to replace.
@@ -78,6 +80,7 @@ impl Engine {
         let Some(store) = self.store.as_deref() else { return Ok(Permit::Local.into()) };
         let over = match seen {
             Seen::Stale(version) => return Ok(Permit::Over(version).into()),
+            Seen::Held(version) => return Ok(Permit::Instead(version).into()),
             Seen::Foreign => return Ok(Permit::Beside.into()),
             Seen::Useless(version) => Some(version),
             Seen::Nothing => None,
@@ -120,7 +123,7 @@ impl Engine {
         let found = self.admit(store, key, hash, read, asked).await;
         Ok(match (found.entry, found.seen) {
             (Some((entry, _)), Seen::Nothing) => Ok(Attempt::Done(Asked::Answered(entry))),
-            (_, Seen::Stale(version)) => Ok(Permit::Over(version).into()),
+            (_, Seen::Stale(version) | Seen::Held(version)) => Ok(Permit::Over(version).into()),
             (_, Seen::Foreign) => Ok(Permit::Beside.into()),
             (_, Seen::Useless(version)) => Err(version),
             // Damaged bytes were removed, or came over a link that is being closed: ask anew, but not in a rush.

@@ -46,6 +46,8 @@ pub(crate) enum Seen {
     Nothing,
     /// A value of this version that may still be served stale.
     Stale(Version),
+    /// A value of this version that others are answered with until there is a newer one.
+    Held(Version),
     /// A value of this version that nobody can use.
     Useless(Version),
     /// Something that is not ours to replace.

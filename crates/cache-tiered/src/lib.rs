@@ -27,6 +27,7 @@ mod outbox;
 mod read;
 mod receipt;
 mod reentry;
+mod reload;
 mod replay;
 mod settings;
 mod shards;

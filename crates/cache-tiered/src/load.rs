@@ -11,7 +11,7 @@ use crate::data::Data;
 use crate::decide::{self, Plan};
 use crate::engine::Engine;
 use crate::find::{Found, Seen};
-use crate::flight::{Ending, GaveUp, Joined, Seat};
+use crate::flight::{Ending, GaveUp, Joined, Lead, Seat};
 use crate::load_task::{self, LoadOutcome, LoadTask};
 use crate::loader::{self, ErasedLoader, Loader};
 use crate::receipt::Status;
@@ -68,11 +68,11 @@ impl Cache {
 }
 
 /// One caller's question.
-struct Ask<'a> {
-    engine: &'a Arc<Engine>,
-    hash: u64,
-    key: &'a str,
-    options: LoadOptions,
+pub(crate) struct Ask<'a> {
+    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) hash: u64,
+    pub(crate) key: &'a str,
+    pub(crate) options: LoadOptions,
 }
 
 /// What waiting for a flight brought.
@@ -88,7 +88,7 @@ pub(crate) enum Waited<T> {
 }
 
 impl Ask<'_> {
-    async fn answer<T: Data>(self, loader: ErasedLoader) -> Result<Arc<T>, Error> {
+    pub(crate) async fn answer<T: Data>(self, loader: ErasedLoader) -> Result<Arc<T>, Error> {
         let Self { engine, hash, key, .. } = self;
         engine.check_open()?;
         engine.check_tags(!self.options.entry.tags.is_empty())?;
@@ -131,6 +131,17 @@ impl Ask<'_> {
             Joined::Wait(seat) => return Ok(seat),
             Joined::Lead(lead) => lead,
         };
+        self.lead(lead, found.seen.clone(), loader)
+    }
+
+    /// Starts the key's load with this caller's loader.
+    pub(crate) fn lead(
+        &self,
+        lead: Lead<LoadOutcome>,
+        seen: Seen,
+        loader: &mut Option<ErasedLoader>,
+    ) -> Result<Seat<LoadOutcome>, Error> {
+        let Self { engine, hash, key, ref options } = *self;
         let Some(loader) = loader.take() else {
             // Its load brought nothing that this caller may have, though it asked first: that cannot be.
             return Err(Error::new(ErrorKind::Internal, "a caller's loader was wanted twice").for_key(key));
@@ -142,7 +153,7 @@ impl Ask<'_> {
             hash,
             key: key.into(),
             options: options.clone(),
-            seen: found.seen.clone(),
+            seen,
             loader,
             frame: Frame::new(engine.id, [key]),
         };

@@ -20,6 +20,7 @@ use crate::marks::Soundness;
 use crate::reentry::Frame;
 use crate::replay::is_away;
 use crate::write;
+use crate::writing::Write;
 
 /// What comes of a load, shared by all who wait for it.
 #[derive(Clone, Debug)]
@@ -236,13 +237,20 @@ impl Engine {
             return true;
         };
         let condition = match &load.permit {
-            Permit::Leased(version) | Permit::Over(version) => PutIf::Version(*version),
+            Permit::Leased(version) | Permit::Over(version) | Permit::Instead(version) => {
+                PutIf::Version(*version)
+            }
             _ => PutIf::Absent,
         };
         let sent_at = self.timer.now();
+        // The store tells everybody but this process of the change. Whatever comes of it, what tier 1 has is old then.
+        let write =
+            matches!(load.permit, Permit::Instead(_)).then(|| Write::begin(self, load.hash, &load.key));
         match self.timed("put", store.put(&full, sealed, keep.total, condition)).await {
             Ok(written) if written.stored => {
-                if let Some(copy) = self.copy_of(&entry, written.tracked, sent_at)
+                if let Some(write) = write {
+                    self.keep_written(write, load.hash, &load.key, &entry, written.tracked, sent_at);
+                } else if let Some(copy) = self.copy_of(&entry, written.tracked, sent_at)
                     && !self.writing.is_under_way(load.hash, &load.key)
                 {
                     self.copy(load.hash, &load.key, copy, Fill::Load(token));

@@ -6,8 +6,8 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant,
 };
 
-use super::name::name_of;
-use super::{LIST_END, OBJECT, OBJECT_END, Problem, Writer, number};
+use super::name::append_name;
+use super::{LIST_END, OBJECT, OBJECT_END, Problem, Writer, as_text, number};
 
 /// A list under way.
 pub(super) struct Items<'a> {
@@ -40,7 +40,10 @@ pub(super) struct Fields<'a> {
     /// Where the object's bytes start.
     start: usize,
     fields: Vec<Field>,
-    name: Option<String>,
+    /// Whether it is a number, whose digits are its only field.
+    is_digits: bool,
+    /// Where the name was written whose value is to come.
+    name: Option<usize>,
 }
 
 /// A field: where its name and its value lie among the bytes.
@@ -57,14 +60,31 @@ impl<'a> Fields<'a> {
     pub(super) fn new(writer: Writer<'a>, after: Option<u8>) -> Self {
         writer.out.push(OBJECT);
         let start = writer.out.len();
-        Self { writer, after, start, fields: Vec::new(), name: None }
+        Self { writer, after, start, fields: Vec::new(), is_digits: false, name: None }
+    }
+
+    /// A number whose digits come as a field.
+    pub(super) fn digits(writer: Writer<'a>) -> Self {
+        let start = writer.out.len();
+        Self { writer, after: None, start, fields: Vec::new(), is_digits: true, name: None }
     }
 
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Problem> {
         self.writer.check(name.len())?;
+        if self.is_digits {
+            let mut digits = Vec::new();
+            value.serialize(Writer { out: &mut digits, depth: 0, limit: usize::MAX })?;
+            let digits = as_text(&digits).unwrap_or_default();
+            return number::digits(self.writer.out, digits);
+        }
+        let start = self.writer.out.len();
+        number::text(self.writer.out, name);
+        self.value(start, value)
+    }
+
+    /// The value of the name that was written at `start`.
+    fn value<T: Serialize + ?Sized>(&mut self, start: usize, value: &T) -> Result<(), Problem> {
         let Writer { out, depth, limit } = &mut self.writer;
-        let start = out.len();
-        number::text(out, name);
         let at = out.len();
         value.serialize(Writer { out, depth: *depth, limit: *limit })?;
         self.fields.push(Field { start, value: at, end: out.len() });
@@ -72,6 +92,9 @@ impl<'a> Fields<'a> {
     }
 
     fn close(self) -> Result<(), Problem> {
+        if self.is_digits {
+            return Ok(());
+        }
         let Self { writer: Writer { out, .. }, after, start, mut fields, .. } = self;
         let order = |a: &Field, b: &Field| {
             out[a.start + BEFORE_NAME..a.value].cmp(&out[b.start + BEFORE_NAME..b.value])
@@ -150,13 +173,14 @@ impl SerializeMap for Fields<'_> {
     type Error = Problem;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Problem> {
-        self.name = Some(name_of(key)?);
-        Ok(())
+        self.name = Some(self.writer.out.len());
+        append_name(self.writer.out, key)?;
+        self.writer.check(0)
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Problem> {
-        let name = self.name.take().ok_or_else(|| Problem::Refused("a value without a name".into()))?;
-        self.field(&name, value)
+        let start = self.name.take().ok_or_else(|| Problem::Refused("a value without a name".into()))?;
+        self.value(start, value)
     }
 
     fn end(self) -> Result<(), Problem> {

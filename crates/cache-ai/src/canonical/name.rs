@@ -2,14 +2,14 @@
 
 use serde::ser::{Impossible, Serialize, Serializer};
 
-use super::Problem;
+use super::{Problem, number};
 
-/// The name that this key is.
-pub(super) fn name_of<T: Serialize + ?Sized>(key: &T) -> Result<String, Problem> {
-    key.serialize(Name)
+/// Appends the name that this key is.
+pub(super) fn append_name<T: Serialize + ?Sized>(out: &mut Vec<u8>, key: &T) -> Result<(), Problem> {
+    key.serialize(Name(out))
 }
 
-struct Name;
+struct Name<'a>(&'a mut Vec<u8>);
 
 fn no_name<T>() -> Result<T, Problem> {
     Err(Problem::Refused("the name of a field is neither a text nor an integer".into()))
@@ -17,22 +17,22 @@ fn no_name<T>() -> Result<T, Problem> {
 
 macro_rules! shown {
     ($($method:ident($type:ty);)*) => {$(
-        fn $method(self, value: $type) -> Result<String, Problem> {
-            Ok(value.to_string())
+        fn $method(self, value: $type) -> Result<(), Problem> {
+            self.serialize_str(&value.to_string())
         }
     )*};
 }
 
-impl Serializer for Name {
-    type Ok = String;
+impl Serializer for Name<'_> {
+    type Ok = ();
     type Error = Problem;
-    type SerializeSeq = Impossible<String, Problem>;
-    type SerializeTuple = Impossible<String, Problem>;
-    type SerializeTupleStruct = Impossible<String, Problem>;
-    type SerializeTupleVariant = Impossible<String, Problem>;
-    type SerializeMap = Impossible<String, Problem>;
-    type SerializeStruct = Impossible<String, Problem>;
-    type SerializeStructVariant = Impossible<String, Problem>;
+    type SerializeSeq = Impossible<(), Problem>;
+    type SerializeTuple = Impossible<(), Problem>;
+    type SerializeTupleStruct = Impossible<(), Problem>;
+    type SerializeTupleVariant = Impossible<(), Problem>;
+    type SerializeMap = Impossible<(), Problem>;
+    type SerializeStruct = Impossible<(), Problem>;
+    type SerializeStructVariant = Impossible<(), Problem>;
 
     shown! {
         serialize_bool(bool);
@@ -45,51 +45,50 @@ impl Serializer for Name {
         serialize_u32(u32);
         serialize_u64(u64);
         serialize_char(char);
-        serialize_str(&str);
     }
 
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> Result<String, Problem> {
-        Ok(variant.to_owned())
+    fn serialize_str(self, value: &str) -> Result<(), Problem> {
+        number::text(self.0, value);
+        Ok(())
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<(), Problem> {
+        self.serialize_str(variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<String, Problem> {
+    ) -> Result<(), Problem> {
         value.serialize(self)
     }
 
-    fn serialize_f32(self, _: f32) -> Result<String, Problem> {
+    fn serialize_f32(self, _: f32) -> Result<(), Problem> {
         no_name()
     }
 
-    fn serialize_f64(self, _: f64) -> Result<String, Problem> {
+    fn serialize_f64(self, _: f64) -> Result<(), Problem> {
         no_name()
     }
 
-    fn serialize_bytes(self, _: &[u8]) -> Result<String, Problem> {
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), Problem> {
         no_name()
     }
 
-    fn serialize_none(self) -> Result<String, Problem> {
+    fn serialize_none(self) -> Result<(), Problem> {
         no_name()
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<String, Problem> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Problem> {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<String, Problem> {
+    fn serialize_unit(self) -> Result<(), Problem> {
         no_name()
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<String, Problem> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), Problem> {
         no_name()
     }
 
@@ -99,7 +98,7 @@ impl Serializer for Name {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<String, Problem> {
+    ) -> Result<(), Problem> {
         no_name()
     }
 

@@ -2,6 +2,9 @@
 
 use super::{FRACTION, INTEGER, Problem, TEXT};
 
+/// All floats below it in size that have no fraction are integers of 128 bits.
+const TOO_LARGE: f64 = 1.7e38;
+
 /// An integer, exactly.
 pub(crate) fn int(out: &mut Vec<u8>, number: i128) {
     out.push(INTEGER);
@@ -10,6 +13,7 @@ pub(crate) fn int(out: &mut Vec<u8>, number: i128) {
 
 /// A text with its length, as it is.
 pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
+    out.reserve(1 + 8 + text.len());
     out.push(TEXT);
     out.extend_from_slice(&(text.len() as u64).to_be_bytes());
     out.extend_from_slice(text.as_bytes());
@@ -17,8 +21,6 @@ pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
 
 /// A float: as an integer if it is one, so that `1.0` is `1`.
 pub(super) fn float(out: &mut Vec<u8>, number: f64) -> Result<(), Problem> {
-    /// All floats below it in size that have no fraction are integers of 128 bits.
-    const TOO_LARGE: f64 = 1.7e38;
     if !number.is_finite() {
         return Err(Problem::Refused(format!("{number} is no number that a model can be sent")));
     }
@@ -30,6 +32,19 @@ pub(super) fn float(out: &mut Vec<u8>, number: f64) -> Result<(), Problem> {
         out.extend_from_slice(&number.to_bits().to_be_bytes());
     }
     Ok(())
+}
+
+/// A number in digits: exactly if it is an integer, else as the nearest float, which is what a model makes of it.
+pub(super) fn digits(out: &mut Vec<u8>, digits: &str) -> Result<(), Problem> {
+    if let Ok(number) = digits.parse() {
+        int(out, number);
+        return Ok(());
+    }
+    let number: f64 = digits.parse().unwrap_or(f64::NAN);
+    if number.abs() >= TOO_LARGE {
+        return Err(Problem::Refused(format!("{digits} is too large")));
+    }
+    float(out, number)
 }
 
 /// A short float: the number that its shortest decimal form shows, which is what a model is sent.

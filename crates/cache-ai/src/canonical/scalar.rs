@@ -5,6 +5,11 @@ use serde::{Serialize, Serializer};
 use super::compound::{Fields, Items};
 use super::{DEEPEST, FALSE, LIST, NULL, OBJECT, OBJECT_END, Problem, TRUE, Writer, number};
 
+/// How `serde_json` hands over a number whose digits it keeps.
+const DIGITS: &str = "$serde_json::private::Number";
+/// How it hands over what it did not read.
+const RAW: &str = "$serde_json::private::RawValue";
+
 impl<'a> Writer<'a> {
     fn integer(self, value: i128) -> Result<(), Problem> {
         number::int(self.out, value);
@@ -177,8 +182,12 @@ impl<'a> Serializer for Writer<'a> {
         self.object()
     }
 
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Fields<'a>, Problem> {
-        self.object()
+    fn serialize_struct(self, name: &'static str, _: usize) -> Result<Fields<'a>, Problem> {
+        match name {
+            DIGITS => Ok(Fields::digits(self)),
+            RAW => Err(Problem::Refused("raw JSON may say a field twice: give it as a value".into())),
+            _ => self.object(),
+        }
     }
 
     fn serialize_struct_variant(

@@ -1,63 +1,64 @@
 //! Canonical bytes as JSON, for people.
 
-use std::fmt::Write;
+use std::io::Write;
 
 use super::{FALSE, FRACTION, INTEGER, LIST, LIST_END, OBJECT, OBJECT_END, TEXT, TRUE, take_text};
 
 /// The value as JSON. What is no canonical value shows as far as it is one.
 pub(crate) fn to_json(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
+    let mut out = Vec::with_capacity(bytes.len());
     show(&mut out, bytes);
-    out
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// Shows a value and returns what follows it.
-fn show<'a>(out: &mut String, bytes: &'a [u8]) -> &'a [u8] {
+fn show<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     let Some((&mark, rest)) = bytes.split_first() else { return bytes };
     match mark {
-        TRUE => out.push_str("true"),
-        FALSE => out.push_str("false"),
+        TRUE => out.extend(b"true"),
+        FALSE => out.extend(b"false"),
         INTEGER => return integer(out, rest),
         FRACTION => return fraction(out, rest),
         TEXT => return text(out, bytes),
-        LIST => return several(out, rest, ('[', ']'), LIST_END, show),
-        OBJECT => return several(out, rest, ('{', '}'), OBJECT_END, field),
-        _ => out.push_str("null"),
+        LIST => return several(out, rest, (b'[', b']'), LIST_END, show),
+        OBJECT => return several(out, rest, (b'{', b'}'), OBJECT_END, field),
+        _ => out.extend(b"null"),
     }
     rest
 }
 
-fn integer<'a>(out: &mut String, bytes: &'a [u8]) -> &'a [u8] {
+fn integer<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     let Some((number, rest)) = bytes.split_first_chunk() else { return &[] };
-    // Writing to a text does not fail.
+    // Writing to memory does not fail.
     let _ = write!(out, "{}", i128::from_be_bytes(*number));
     rest
 }
 
-fn fraction<'a>(out: &mut String, bytes: &'a [u8]) -> &'a [u8] {
+fn fraction<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     let Some((number, rest)) = bytes.split_first_chunk() else { return &[] };
     let _ = write!(out, "{}", f64::from_bits(u64::from_be_bytes(*number)));
     rest
 }
 
-fn text<'a>(out: &mut String, bytes: &'a [u8]) -> &'a [u8] {
+fn text<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     let Some((text, rest)) = take_text(bytes) else { return &[] };
-    out.push_str(&serde_json::to_string(text).unwrap_or_default());
+    // Writing to memory does not fail, and a text is always JSON.
+    let _ = serde_json::to_writer(out, text);
     rest
 }
 
-fn field<'a>(out: &mut String, bytes: &'a [u8]) -> &'a [u8] {
+fn field<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     let rest = text(out, bytes);
-    out.push(':');
+    out.push(b':');
     show(out, rest)
 }
 
 fn several<'a>(
-    out: &mut String,
+    out: &mut Vec<u8>,
     mut rest: &'a [u8],
-    (open, close): (char, char),
+    (open, close): (u8, u8),
     end: u8,
-    one: fn(&mut String, &'a [u8]) -> &'a [u8],
+    one: fn(&mut Vec<u8>, &'a [u8]) -> &'a [u8],
 ) -> &'a [u8] {
     out.push(open);
     let mut is_first = true;
@@ -67,7 +68,7 @@ fn several<'a>(
             break;
         }
         if !is_first {
-            out.push(',');
+            out.push(b',');
         }
         is_first = false;
         rest = one(out, rest);

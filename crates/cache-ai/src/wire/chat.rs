@@ -34,6 +34,7 @@ impl Answer for Chat {
         Outcome {
             finish: if has(&self.0["error"]) { Finish::Error } else { worst(finishes) },
             usage: usage(&self.0["usage"], "prompt_tokens", "completion_tokens"),
+            choices: Some(choices.len()),
             is_refusal: choices.iter().any(|choice| message(choice, "refusal")),
             // A choice without anything in it is enough: somebody would be served nothing.
             is_empty: choices.is_empty()

@@ -30,6 +30,7 @@ impl Answer for Responses {
         Outcome {
             finish: if has(&self.0["error"]) { Finish::Error } else { finish },
             usage: usage(&self.0["usage"], "input_tokens", "output_tokens"),
+            choices: None,
             is_refusal: parts().any(|part| word(&part["type"]) == "refusal"),
             is_empty: !has_text && !has_call,
         }

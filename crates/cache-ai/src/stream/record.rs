@@ -1,0 +1,80 @@
+//! What becomes of a stream that was read.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::BoxError;
+
+use super::tee::Ended;
+use crate::answer::{Answer, Generated, Outcome};
+use crate::answered::Source;
+use crate::blocking::blocking;
+use crate::cache::Shared;
+use crate::entry::{Body, Entry, Timed};
+use crate::gate::Refused;
+use crate::key::Keyed;
+use crate::samples::name_of;
+
+/// The entry of a stream that ended.
+///
+/// # Errors
+/// The stream's, which those who wait for it get as well.
+pub(super) async fn finish<A: Answer>(
+    shared: &Arc<Shared>,
+    keyed: &Keyed,
+    sample: u32,
+    ended: Ended<A::Event>,
+    took: Duration,
+) -> Result<Entry<A>, BoxError> {
+    let refuse = |reason| {
+        shared.counters.refused(&keyed.operation, reason);
+        let mut entry =
+            Entry::new(keyed, sample, Body::Abandoned, &Outcome::default(), took, shared.timer.unix_millis());
+        entry.head.refused = Some(reason);
+        entry
+    };
+    match ended {
+        Ended::Left => Ok(refuse(Refused::Cancelled)),
+        Ended::Failed(error) => {
+            shared.counters.refused(&keyed.operation, Refused::Error);
+            Err(error.to_string().into())
+        }
+        Ended::Done(events) => match recorded::<A>(shared, keyed, sample, events, took).await {
+            Some((entry, reason)) => {
+                shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
+                if let Some(reason) = reason {
+                    shared.counters.refused(&keyed.operation, reason);
+                }
+                Ok(entry)
+            }
+            None => Ok(refuse(Refused::Truncated)),
+        },
+    }
+}
+
+/// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer.
+pub(super) async fn recorded<A: Answer>(
+    shared: &Arc<Shared>,
+    keyed: &Keyed,
+    sample: u32,
+    events: Vec<Timed<A::Event>>,
+    took: Duration,
+) -> Option<(Entry<A>, Option<Refused>)> {
+    let (own, operation, choices) = (Arc::clone(shared), keyed.operation.clone(), keyed.choices);
+    // Nobody waits for it, and there is no saying how long it takes.
+    let judged = blocking(move || {
+        let seen: Vec<&A::Event> = events.iter().map(|timed| &*timed.event).collect();
+        let generated = Generated::of(A::from_events(&seen)?);
+        // Whole answers, but not all that were asked for: the stream was cut between two of them.
+        if generated.outcome.choices.is_some_and(|came| came < choices) {
+            return None;
+        }
+        let reason = own.gate.judge(&generated, own.operations.of(&operation));
+        Some((generated.outcome, reason, events))
+    });
+    let (outcome, reason, events) = judged.await?;
+    let now = shared.timer.unix_millis();
+    let mut entry = Entry::new(keyed, sample, Body::Events(events), &outcome, took, now);
+    entry.head.refused = reason;
+    Some((entry, reason))
+}
