@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cache_core::FeedMode;
 use serde::{Deserialize, Serialize};
 
 use crate::verdicts::Verdicts;
@@ -51,22 +52,35 @@ pub(crate) enum Feed {
     Auto,
     PubSub,
     TtlOnly,
+    /// Another one in each process.
+    Mixed,
 }
 
 impl Feed {
-    const ALL: [Self; 3] = [Self::Auto, Self::PubSub, Self::TtlOnly];
+    const ALL: [Self; 4] = [Self::Auto, Self::PubSub, Self::TtlOnly, Self::Mixed];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::PubSub => "pubsub",
             Self::TtlOnly => "ttl_only",
+            Self::Mixed => "mixed",
         }
     }
 
     /// Whether it promises anything of changes by plain commands.
     pub(crate) fn hears_plain_commands(self) -> bool {
-        self != Self::PubSub
+        !matches!(self, Self::PubSub | Self::Mixed)
+    }
+
+    /// What this process is to use.
+    pub(crate) fn of(self, process: usize) -> FeedMode {
+        match self {
+            Self::Auto => FeedMode::Auto,
+            Self::PubSub => FeedMode::PubSub,
+            Self::TtlOnly => FeedMode::TtlOnly,
+            Self::Mixed => [FeedMode::PubSub, FeedMode::Auto, FeedMode::TtlOnly][process % 3],
+        }
     }
 }
 
@@ -89,7 +103,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) const HELP: &str = "staleness [--seconds N] [--processes N] [--fault NAME,…|all] [--strict]
-          [--feed auto|pubsub|ttl_only] [--seed N] [--json]
+          [--feed auto|pubsub|ttl_only|mixed] [--seed N] [--json]
           [--control token|lease|envelope-key|naive | --controls]";
 
     /// # Errors

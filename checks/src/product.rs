@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_core::{FeedMode, SystemClock};
+use cache_core::SystemClock;
 use cache_factory::{Cache, CacheFactory, Coherence, Error, LoadOptions, Namespace, Settings, Status};
 use cache_memory::MemoryTier;
 use cache_redis::RedisStore;
@@ -15,7 +15,6 @@ use cache_redis::RedisStore;
 use crate::child::Role;
 use crate::clock::Jumping;
 use crate::keys::NAMESPACE;
-use crate::options::Feed;
 use crate::origin::Origin;
 use crate::sabotage::{self, AnyKey, FreshTokens, Immortal};
 use crate::subject::{Answer, Change, Standing, Subject};
@@ -38,11 +37,7 @@ impl Product {
         let mut setup = CacheFactory::new()
             .for_web_app()
             .redis_url(role.url.as_str())
-            .feed(match role.feed {
-                Feed::Auto => FeedMode::Auto,
-                Feed::PubSub => FeedMode::PubSub,
-                Feed::TtlOnly => FeedMode::TtlOnly,
-            })
+            .feed(role.feed.of(role.process))
             .namespace(NAMESPACE)
             .default_ttl(TTL)
             .load_timeout(LOAD_TIMEOUT)

@@ -32,6 +32,7 @@ const LONG: &[&[&str]] = &[
     &["staleness", "--fault", "all", "--seconds", "60", "--strict"],
     &["staleness", "--fault", "all", "--seconds", "20", "--feed", "pubsub"],
     &["staleness", "--fault", "all", "--seconds", "20", "--feed", "ttl_only"],
+    &["staleness", "--fault", "all", "--seconds", "20", "--feed", "mixed"],
 ];
 
 /// Takes the name of a check, and passes the rest on to it; or `short`.

@@ -7,10 +7,10 @@ mod common;
 use std::time::{Duration, Instant};
 
 use cache_factory::durations::{hours, mins, secs};
-use cache_factory::{Cache, CacheFactory, CacheSetup, FeedMode, LoadOptions, Loaded, SetOptions};
-use cache_testkit::proxy::{Direction, Fault, FaultProxy};
-use cache_testkit::redis::{Options, RedisServer, Reply, fresh_namespace};
-use common::{noise, own, parts, text};
+use cache_factory::{Cache, CacheFactory, CacheSetup, FeedMode, Loaded, SetOptions};
+use cache_testkit::proxy::{Direction, Fault};
+use cache_testkit::redis::{Options, Reply, fresh_namespace};
+use common::{own, parts, text};
 
 /// The lease, the sign of life before which a mark may not be known, and what the machine takes.
 const LATE: Duration = Duration::from_millis(2000);
@@ -190,196 +190,6 @@ async fn a_replaced_database_is_seen_by_every_feed() {
     }
 }
 
-/// Nobody writes any more, and all links are back: all agree with what the server has.
-async fn agree(caches: &[Cache], server: &RedisServer, namespace: &str, keys: usize, label: &str) {
-    for index in 0..keys {
-        let key = format!("k{index}");
-        let began = Instant::now();
-        loop {
-            let mut found = Vec::new();
-            for cache in caches {
-                found.push(text(cache, &key).await.map(|text| text.chars().take(12).collect::<String>()));
-            }
-            if found.iter().all(|it| *it == found[0]) {
-                break;
-            }
-            let there = server.command(&[&b"EXISTS"[..], &full(namespace, &key)]).unwrap();
-            assert!(began.elapsed() < secs(5), "{label}: {key}: {found:?}, {there:?}");
-            tokio::task::yield_now().await;
-        }
-    }
-}
-
-/// One writer a key, which also reads its own; everybody reads. A number only grows.
-async fn mixed_storm(modes: [FeedMode; 3], faults: bool, seed: u64) {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-    const KEYS: usize = 9;
-    let server = own(&Options::new());
-    let namespace = fresh_namespace("mixed").unwrap().as_str().to_owned();
-    let proxies: Vec<_> = (0..3).map(|_| FaultProxy::start(server.addr()).unwrap()).collect();
-    let mut caches = Vec::new();
-    for (proxy, mode) in proxies.iter().zip(modes) {
-        let setup = setup(&proxy.url(), &namespace, mode).store_timeout(Duration::from_millis(500));
-        caches.push(setup.stale_for(hours(1)).await.unwrap());
-    }
-    // What everybody must see at least, from when on.
-    let told: Arc<Vec<parking_lot::Mutex<Vec<(Instant, u64)>>>> =
-        Arc::new((0..KEYS).map(|_| parking_lot::Mutex::default()).collect());
-    let stop = Arc::new(AtomicBool::new(false));
-    let worst = Arc::new(AtomicU64::new(0));
-    let mut tasks = Vec::new();
-    for index in 0..KEYS {
-        let (cache, told, stop) = (caches[index % 3].clone(), Arc::clone(&told), Arc::clone(&stop));
-        tasks.push(tokio::spawn(async move {
-            let (mut dice, key) = (seed + index as u64, format!("k{index}"));
-            for value in 1_u64.. {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                let long = if index % 4 == 3 && (dice >> 40) % 4 == 0 { 300_000 } else { 5 };
-                let text_of = format!("{value}|{}", noise(long));
-                let tagged = || SetOptions::ttl(mins(5)).tag(format!("t{index}"));
-                let (done, there) = match (dice >> 33) % 8 {
-                    0 | 1 => (cache.set(&key, &text_of, tagged()).await, true),
-                    2 => (
-                        cache
-                            .set_many(&[(key.clone(), text_of.clone())], tagged())
-                            .await
-                            .and_then(cache_factory::BatchReport::into_result),
-                        true,
-                    ),
-                    3 => (
-                        cache.delete_many(&[&key]).await.and_then(cache_factory::BatchReport::into_result),
-                        false,
-                    ),
-                    4 => (cache.invalidate_tag(format!("t{index}")).await, false),
-                    5 => (cache.expire(&key).await, false),
-                    _ => (cache.delete(&key).await, false),
-                };
-                // What is set while the store is away is told later, and what has expired may be served stale.
-                if done.is_ok() && !(faults && there) && (dice >> 33) % 8 != 5 {
-                    told[index].lock().push((Instant::now(), value));
-                }
-                if done.as_ref().map_or_else(|error| error.is_queued(), |()| true) {
-                    let own = cache.get::<String>(&key).await.unwrap();
-                    let own = own.map(|own| own.split_once('|').unwrap().0.parse::<u64>().unwrap());
-                    assert!(
-                        own.is_none_or(|own| there && own == value),
-                        "own write lost: {own:?}, {value}, {there}"
-                    );
-                }
-                pass(Duration::from_millis((dice >> 50) % 150)).await;
-            }
-        }));
-    }
-    for task in 0..6_usize {
-        let (at, cache) = (task % 3, caches[task % 3].clone());
-        let (told, stop, worst) = (Arc::clone(&told), Arc::clone(&stop), Arc::clone(&worst));
-        tasks.push(tokio::spawn(async move {
-            let mut round = task;
-            let keys: Vec<String> = (0..KEYS).map(|i| format!("k{i}")).collect();
-            while !stop.load(Ordering::Relaxed) {
-                round += 7;
-                let began = Instant::now();
-                let found: Vec<(usize, Option<std::sync::Arc<String>>)> = match round % 4 {
-                    0 => cache.get_many::<String>(&keys).await.unwrap().into_iter().enumerate().collect(),
-                    1 => {
-                        let index = round / 4 % KEYS;
-                        let none = || async {
-                            Err::<String, Box<dyn std::error::Error + Send + Sync>>("nothing".into())
-                        };
-                        vec![(index, cache.get_or_load(&keys[index], mins(5), none).await.ok())]
-                    }
-                    2 => {
-                        let none = |_| async {
-                            Ok::<_, std::io::Error>(std::collections::HashMap::<String, String>::new())
-                        };
-                        cache
-                            .get_many_or_load(&keys, LoadOptions::ttl(mins(5)), none)
-                            .await
-                            .map(|all| all.into_iter().enumerate().collect())
-                            .unwrap_or_default()
-                    }
-                    _ => {
-                        let index = round / 4 % KEYS;
-                        vec![(index, cache.get::<String>(&keys[index]).await.unwrap())]
-                    }
-                };
-                for (index, found) in found {
-                    let Some(found) = found else { continue };
-                    let value = found.split_once('|').unwrap().0.parse::<u64>().unwrap();
-                    let later = told[index].lock().iter().find(|(_, told)| *told > value).map(|(at, _)| *at);
-                    if let Some(late) = later.and_then(|at| began.checked_duration_since(at)) {
-                        worst.fetch_max(late.as_millis() as u64, Ordering::Relaxed);
-                        assert!(
-                            late < LATE,
-                            "{modes:?} seed {seed}: cache {at}, k{index}, way {}: {value} is {late:?} late",
-                            round % 4
-                        );
-                    }
-                }
-                assert!(began.elapsed() < secs(4), "a call took {:?}", began.elapsed());
-                tokio::task::yield_now().await;
-            }
-        }));
-    }
-    for round in 0..12 {
-        if faults {
-            let proxy = &proxies[round % 3];
-            let fault = [
-                Fault::Swallow,
-                Fault::Hold,
-                Fault::Delay { by: Duration::from_millis(300), jitter: Duration::from_millis(300) },
-                Fault::DropPushes,
-            ][round / 3];
-            match round % 2 {
-                0 => proxy.set_direction(Direction::ToClient, fault),
-                _ if fault == Fault::DropPushes => proxy.set_direction(Direction::ToClient, fault),
-                _ => proxy.set(fault),
-            }
-            pass(Duration::from_millis(900)).await;
-            proxy.set(Fault::Pass);
-        }
-        pass(Duration::from_millis(400)).await;
-        if tasks.iter().any(tokio::task::JoinHandle::is_finished) {
-            break;
-        }
-    }
-    stop.store(true, Ordering::Relaxed);
-    for ended in futures_util::future::join_all(tasks).await {
-        ended.unwrap();
-    }
-    for cache in &caches {
-        let began = Instant::now();
-        while cache.health().await.status == cache_factory::HealthStatus::Unhealthy
-            && began.elapsed() < secs(10)
-        {
-            tokio::task::yield_now().await;
-        }
-    }
-    pass(secs(2)).await;
-    agree(&caches, &server, &namespace, KEYS, &format!("{modes:?}")).await;
-    println!("{modes:?} {faults}: worst {} ms", worst.load(std::sync::atomic::Ordering::Relaxed));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn processes_with_different_feeds_agree() {
-    use FeedMode::{Auto, PubSub, TtlOnly};
-    for modes in [[Auto, PubSub, TtlOnly], [PubSub, PubSub, PubSub], [PubSub, PubSub, Auto]] {
-        mixed_storm(modes, false, 1).await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn processes_with_different_feeds_agree_after_faults() {
-    use FeedMode::{Auto, PubSub, TtlOnly};
-    for modes in [[Auto, PubSub, TtlOnly], [Auto, Auto, Auto], [PubSub, PubSub, PubSub]] {
-        mixed_storm(modes, true, 2).await;
-    }
-}
-
 /// Users who may not do all that the library would like to.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_may_not_do_everything_is_slower_to_know_and_never_wrong() {
@@ -409,16 +219,14 @@ async fn whoever_may_not_do_everything_is_slower_to_know_and_never_wrong() {
             let url = format!("redis://u:pw@127.0.0.1:{}", server.addr().port());
             let label = format!("{right} {mode:?}");
             let Ok(poor) = setup(&url, "ns", mode).await else {
-                println!("{label}: no cache");
+                // Said at once, which is fine.
                 continue;
             };
             let rich = cache(&server.url(), "ns", mode).await;
             let began = Instant::now();
             for (writer, reader, who) in [(&rich, &poor, "reads"), (&poor, &rich, "writes")] {
                 let label = format!("{label} {who}");
-                let set = writer.set("k", "1", SetOptions::ttl(mins(5)).tag("t")).await;
-                if set.is_err() {
-                    println!("{label}: cannot set: {}", set.unwrap_err());
+                if writer.set("k", "1", SetOptions::ttl(mins(5)).tag("t")).await.is_err() {
                     continue;
                 }
                 let began = Instant::now();
@@ -431,8 +239,7 @@ async fn whoever_may_not_do_everything_is_slower_to_know_and_never_wrong() {
                         1 => writer.invalidate_tag("t").await,
                         _ => writer.delete("k").await,
                     };
-                    if let Err(error) = done {
-                        println!("{label} {step}: {error}");
+                    if done.is_err() {
                         continue;
                     }
                     let began = Instant::now();
@@ -448,33 +255,6 @@ async fn whoever_may_not_do_everything_is_slower_to_know_and_never_wrong() {
             assert!(began.elapsed() < secs(15), "{label} takes {:?}", began.elapsed());
         }
     }
-}
-
-/// A lease of a process that has gone, which somebody made endless.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lease_without_an_end_holds_nobody_up() {
-    let (server, _proxy, namespace) = parts("endless");
-    let (a, b) = (
-        cache(&server.url(), &namespace, FeedMode::Auto).await,
-        cache(&server.url(), &namespace, FeedMode::Auto).await,
-    );
-    let key = full(&namespace, "k");
-    let hung = tokio::spawn(async move {
-        a.get_or_load("k", mins(5), || std::future::pending::<Loaded<String>>()).await
-    });
-    let began = Instant::now();
-    while server.command(&[&b"PERSIST"[..], &key]).unwrap().integer() != Some(1) {
-        assert!(began.elapsed() < secs(5));
-        tokio::task::yield_now().await;
-    }
-    hung.abort();
-    drop(hung.await);
-    server.command(&[&b"PERSIST"[..], &key]).unwrap();
-    let began = Instant::now();
-    let loaded =
-        tokio::time::timeout(secs(60), b.get_or_load("k", mins(5), || async { Loaded::Ok("v".to_owned()) }))
-            .await;
-    assert!(loaded.is_ok(), "it hangs");
 }
 
 /// The shortest lease, a link that is silent, and values that may be served stale.
