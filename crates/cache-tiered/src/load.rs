@@ -54,15 +54,10 @@ impl Cache {
         options: impl Into<LoadOptions> + Send,
         loader: impl Loader<T, Kind>,
     ) -> Result<Arc<T>, Error> {
-        let key = key.as_ref();
-        check_key(key)?;
-        let options = options.into();
-        options.validate()?;
-        let hash = self.engine.seed.hash(key);
-        if let Some(value) = self.engine.peek(hash, key) {
+        let asked = Ask::new(&self.engine, key.as_ref(), options.into())?;
+        if let Some(value) = self.engine.peek(asked.hash, asked.key) {
             return Ok(value);
         }
-        let asked = Ask { engine: &self.engine, hash, key, options };
         Box::pin(asked.answer(loader::erase(loader))).await
     }
 }
@@ -85,6 +80,15 @@ pub(crate) enum Waited<T> {
     Again,
     /// It is of another type than this caller wants.
     OtherType(Error),
+}
+
+impl<'a> Ask<'a> {
+    /// A question that can be answered.
+    pub(crate) fn new(engine: &'a Arc<Engine>, key: &'a str, options: LoadOptions) -> Result<Self, Error> {
+        check_key(key)?;
+        options.validate()?;
+        Ok(Self { engine, hash: engine.seed.hash(key), key, options })
+    }
 }
 
 impl Ask<'_> {

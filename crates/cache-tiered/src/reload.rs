@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Error, ErrorKind, LoadOptions, check_key};
+use cache_core::{Error, ErrorKind, LoadOptions};
 
 use crate::cache::Cache;
 use crate::data::Data;
@@ -30,12 +30,7 @@ impl Cache {
         options: impl Into<LoadOptions> + Send,
         loader: impl Loader<T, Kind>,
     ) -> Result<Arc<T>, Error> {
-        let key = key.as_ref();
-        check_key(key)?;
-        let options = options.into();
-        options.validate()?;
-        let hash = self.engine.seed.hash(key);
-        let asked = Ask { engine: &self.engine, hash, key, options };
+        let asked = Ask::new(&self.engine, key.as_ref(), options.into())?;
         Box::pin(asked.reload(loader::erase(loader))).await
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use cache_core::{Clock, Moment, Sleep, Timer};
 use cache_testkit::{FakeClock, ReferenceServer, settle};
 use cache_tiered::{Cache, Namespace, SetOptions, TokioTimer};
-use common::{MINUTE, private, tier};
+use common::{MINUTE, pass, private, tier};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const TICK: Duration = Duration::from_millis(10);
@@ -61,17 +61,6 @@ fn process(clock: &Arc<FakeClock>, server: &Arc<ReferenceServer>, minutes: i64) 
         .build()
         .unwrap();
     (cache, off)
-}
-
-/// Lets time pass a heartbeat at a time, so that the link lives.
-async fn pass(clock: &FakeClock, time: Duration) {
-    let mut left = time;
-    while left > Duration::ZERO {
-        let step = left.min(Duration::from_millis(250));
-        clock.advance(step);
-        settle().await;
-        left -= step;
-    }
 }
 
 async fn read(cache: &Cache, key: &str) -> Option<u32> {

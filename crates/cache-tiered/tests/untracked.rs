@@ -9,23 +9,12 @@ use std::time::Duration;
 use cache_core::Feed;
 use cache_testkit::{FakeClock, ReferenceServer, settle};
 use cache_tiered::{Coherence, HealthStatus, LoadOptions, Loaded, Settings, Tier};
-use common::{MINUTE, Process, SECOND, process, process_with};
+use common::{MINUTE, Process, SECOND, pass, process, process_with};
 
 const TICK: Duration = Duration::from_millis(10);
 
 fn server(clock: &Arc<FakeClock>, feed: Feed) -> Arc<ReferenceServer> {
     ReferenceServer::builder(clock.clone()).feed(feed).build()
-}
-
-/// Lets time pass a heartbeat at a time, so that the link lives.
-async fn pass(clock: &FakeClock, time: Duration) {
-    let mut left = time;
-    while left > Duration::ZERO {
-        let step = left.min(Duration::from_millis(250));
-        clock.advance(step);
-        settle().await;
-        left -= step;
-    }
 }
 
 async fn read(here: &Process) -> (Option<u32>, Option<Tier>, Coherence) {

@@ -9,7 +9,7 @@ use cache_core::{
     Fill, FillToken, Filled, LocalEntry, LocalTier, LocalUsage, Moment, Observer, Value, Version,
 };
 use cache_memory::MemoryTier;
-use cache_testkit::{FakeClock, Recorder, ReferenceServer, ReferenceStore};
+use cache_testkit::{FakeClock, Recorder, ReferenceServer, ReferenceStore, settle};
 use cache_tiered::{Cache, Namespace, Settings};
 use tokio::sync::oneshot;
 
@@ -28,6 +28,17 @@ pub(crate) fn private(clock: &Arc<FakeClock>) -> Cache {
 pub(crate) fn private_with(clock: &Arc<FakeClock>, settings: Settings) -> Cache {
     let namespace = Namespace::new("test").unwrap();
     Cache::builder(namespace).local(tier(clock)).timer(clock.clone()).settings(settings).build().unwrap()
+}
+
+/// Lets time pass a heartbeat at a time, so that the link lives.
+pub(crate) async fn pass(clock: &FakeClock, time: Duration) {
+    let mut left = time;
+    while left > Duration::ZERO {
+        let step = left.min(Duration::from_millis(250));
+        clock.advance(step);
+        settle().await;
+        left -= step;
+    }
 }
 
 /// One process of several that share a server.
