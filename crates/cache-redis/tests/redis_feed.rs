@@ -200,7 +200,12 @@ async fn what_the_server_drops_while_it_carries_out_our_own_command_is_told() {
     let server = own(&Options::new().arguments(["--maxmemory-policy", "volatile-ttl"]));
     let (store, (namespace, key)) = (client(&server), key("evicted"));
     let log = FeedLog::subscribed_to(&*store, &namespace);
-    server.command(&["SET", key.as_str(), "v", "PX", "60000"]).unwrap();
+    server.command(&["SET", key.as_str(), "v", "PX", "30000"]).unwrap();
+    // What goes next, so that the connection's own key stays: its loss would void everything, too.
+    let next = "n".repeat(128 << 10);
+    for at in 0..16 {
+        server.command(&["SET", &format!("next:{at}"), &next, "PX", "40000"]).unwrap();
+    }
     let link = store.get(&key).await.unwrap().link;
     let before = retired(&log, link);
     let info = server.command(&["INFO", "memory"]).unwrap().text();
