@@ -69,27 +69,38 @@ fn full(namespace: &str, key: &str) -> Vec<u8> {
 
 const MODES: [FeedMode; 3] = [FeedMode::Auto, FeedMode::PubSub, FeedMode::TtlOnly];
 
+/// More keys than the server of these tests tracks.
+const COPIES: usize = 150;
+
+async fn hold_copies(cache: &Cache) {
+    for i in 0..COPIES {
+        cache.set(format!("k{i}"), "old", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
+        assert!(text(cache, &format!("k{i}")).await.is_some());
+    }
+}
+
+async fn no_copy_is_left(cache: &Cache) {
+    pass(LATE).await;
+    let mut stale = Vec::new();
+    for i in 0..COPIES {
+        if text(cache, &format!("k{i}")).await.is_some() {
+            stale.push(i);
+        }
+    }
+    assert!(stale.is_empty(), "stale: {} {stale:?}", stale.len());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_forgets_what_it_tracks_leaves_no_stale_copy() {
     let (server, _proxy, namespace) = parts("table");
     server.command(&["CONFIG", "SET", "tracking-table-max-keys", "10"]).unwrap();
     let a = cache(&server.url(), &namespace, FeedMode::Auto).await;
     let mut connection = server.connect().unwrap();
-    for i in 0..150 {
-        a.set(format!("k{i}"), "old", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
-        assert!(text(&a, &format!("k{i}")).await.is_some());
-    }
-    for i in 0..150 {
+    hold_copies(&a).await;
+    for i in 0..COPIES {
         connection.command(&[&b"DEL"[..], &full(&namespace, &format!("k{i}"))]).unwrap();
     }
-    pass(LATE).await;
-    let mut stale = Vec::new();
-    for i in 0..150 {
-        if text(&a, &format!("k{i}")).await.is_some() {
-            stale.push(i);
-        }
-    }
-    assert!(stale.is_empty(), "stale: {} {stale:?}", stale.len());
+    no_copy_is_left(&a).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,19 +109,9 @@ async fn a_server_that_forgets_what_it_tracks_tells_of_tags() {
     server.command(&["CONFIG", "SET", "tracking-table-max-keys", "10"]).unwrap();
     let a = cache(&server.url(), &namespace, FeedMode::Auto).await;
     let b = setup(&server.url(), &namespace, FeedMode::TtlOnly).l1_cache_size(0).await.unwrap();
-    for i in 0..150 {
-        a.set(format!("k{i}"), "old", SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
-        assert!(text(&a, &format!("k{i}")).await.is_some());
-    }
+    hold_copies(&a).await;
     b.invalidate_tag("t").await.unwrap();
-    pass(LATE).await;
-    let mut stale = Vec::new();
-    for i in 0..150 {
-        if text(&a, &format!("k{i}")).await.is_some() {
-            stale.push(i);
-        }
-    }
-    assert!(stale.is_empty(), "stale: {} {stale:?}", stale.len());
+    no_copy_is_left(&a).await;
 }
 
 /// Somebody removes the word of those who do not publish, or the server drops it to make room.
