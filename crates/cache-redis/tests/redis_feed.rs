@@ -197,7 +197,9 @@ async fn every_foreign_mark_is_told_once_and_in_order_however_fast_they_come() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_server_drops_while_it_carries_out_our_own_command_is_told() {
-    let server = own(&Options::new().arguments(["--maxmemory-policy", "volatile-ttl"]));
+    // It looks at all keys before it chooses, of which there are fewer.
+    let exact = ["--maxmemory-policy", "volatile-ttl", "--maxmemory-samples", "64"];
+    let server = own(&Options::new().arguments(exact));
     let (store, (namespace, key)) = (client(&server), key("evicted"));
     let log = FeedLog::subscribed_to(&*store, &namespace);
     server.command(&["SET", key.as_str(), "v", "PX", "30000"]).unwrap();
