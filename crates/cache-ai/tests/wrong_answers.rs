@@ -280,7 +280,8 @@ async fn who_asks_for_himself_is_not_held_up_by_a_hung_model() {
         let both_wait = || clock.sleepers() >= 2;
         cache_testkit::eventually(5 * SECOND, "both wait", both_wait).await.unwrap();
         clock.advance(120 * SECOND);
-        for error in [plain.await.unwrap(), streamed.await.unwrap()] {
+        for waiting in [plain, streamed] {
+            let error = tokio::time::timeout(5 * SECOND, waiting).await.expect("it ends").unwrap();
             assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         }
     }
