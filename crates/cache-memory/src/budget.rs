@@ -66,7 +66,8 @@ impl Budget {
 
     pub(crate) fn has_room(&self, amount: Amount) -> bool {
         let room = |used: &AtomicU64, max: u64| max.saturating_sub(used.load(Ordering::Relaxed));
-        amount.entries <= room(&self.entries, self.max.entries) && amount.weight <= room(&self.weight, self.max.weight)
+        amount.entries <= room(&self.entries, self.max.entries)
+            && amount.weight <= room(&self.weight, self.max.weight)
     }
 
     /// All of it, or nothing.

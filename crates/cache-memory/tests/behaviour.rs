@@ -75,7 +75,11 @@ fn what_was_retired_leaves_its_place_to_others() {
         }
         let held = (0..1000).filter(|n| cache.get(n) == Some(life)).count();
         assert_eq!((held, cache.len()), (1000, 1000), "life {life}");
-        if life == 1 { cache.clear() } else { cache.retire() };
+        if life == 1 {
+            cache.clear()
+        } else {
+            cache.retire()
+        };
         assert_eq!(cache.len(), 0);
     }
 }
