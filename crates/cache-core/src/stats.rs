@@ -28,6 +28,8 @@ pub struct Stats {
     pub store_errors: u64,
     /// What protects callers from a store that fails.
     pub breaker: BreakerStats,
+    /// The name of the store; `None` without one.
+    pub store: Option<&'static str>,
     /// The link to the store; `None` without a store.
     pub link: Option<LinkStatus>,
     /// What waits to be told to the store.

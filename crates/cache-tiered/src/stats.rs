@@ -54,6 +54,7 @@ impl Engine {
         stats.queue.dropped = counters.replay_dropped.get();
         stats.breaker.state = self.breaker.state();
         stats.breaker.opened = self.breaker.opened();
+        stats.store = self.store.as_ref().map(|store| store.capability().name);
         stats.link = self.store.as_ref().map(|store| store.link_state().status);
         stats
     }
