@@ -49,6 +49,7 @@ impl Shared {
         let control = if self.only_if_cached { control.but_only_if_cached() } else { control };
         let question = Question::of(request, policy.schema.as_ref()).await?;
         let keyed = self.keyer.key(&question).await?;
+        self.cache.tell_work("key", question.len(), self.timer.now().since(began));
         let sample = self.turns.pick(policy.repeats(), &keyed.digest, control.sample);
         let name = name_of(&keyed.name, sample);
         Ok(Asked { shared: self, keyed: Arc::new(keyed), control, policy, sample, name, began })

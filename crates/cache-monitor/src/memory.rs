@@ -8,7 +8,8 @@ use cache_core::{Moment, Seed, Status, WriteResult};
 use crate::miss::{Last, Marks, MissReason, What, judge};
 use crate::ring::{Ring, plain_form};
 
-/// What a store tells of a key so shortly before its end is that it ended.
+/// So close to the end of a key, what a store tells of it is that it ended, and that it is found still is no other value:
+/// the store counts from when it was told.
 const END: Duration = Duration::from_secs(1);
 
 /// The last that happened to each of a bounded number of keys.
@@ -96,7 +97,7 @@ impl Memory {
     pub(crate) fn found(&self, key: &str, now: Moment) {
         self.keys.update(key, now, |held| {
             let last = match held {
-                Some(Remembered { last, .. }) if matches!(last.what, What::Stored { until } if now < until) => last,
+                Some(Remembered { last, .. }) if matches!(last.what, What::Stored { until } if now < until + END) => last,
                 _ => Last { what: What::Seen, at: now },
             };
             (Some(Remembered { last, missed: None }), ())
@@ -214,6 +215,18 @@ mod tests {
         memory.invalidated(Some("a"), "told", at(60));
         memory.invalidated(Some("b"), "told", at(30));
         assert_eq!((reason(&memory, "a", 61), reason(&memory, "b", 61)), ("expired", "invalidated"));
+    }
+
+    #[test]
+    fn a_value_that_is_found_a_moment_after_its_end_is_no_other_one() {
+        let memory = Memory::new(100);
+        for key in ["a", "b"] {
+            memory.wrote(key, WriteResult::Stored, MINUTE, at(0));
+        }
+        memory.found("a", at(60));
+        memory.found("b", at(70));
+        let why = |key| memory.missed(key, Status::Absent, at(80)).reason;
+        assert_eq!((why("a").as_str(), why("b").as_str()), ("expired", "evicted"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use cache_core::{Event, Health, Moment, ReadResult, Stats, Tier, Watched, WriteResult};
 
+use crate::cache::Cache;
 use crate::engine::Engine;
 use crate::find::Found;
 
@@ -81,6 +82,13 @@ impl Engine {
             let took = self.timer.now().since(began);
             self.tell(|| Event::Work { what, bytes, took });
         }
+    }
+}
+
+impl Cache {
+    /// Tells who watches this cache of work that a layer above did for it: which, on how many bytes, and for how long.
+    pub fn tell_work(&self, what: &'static str, bytes: usize, took: Duration) {
+        self.engine.tell(|| Event::Work { what, bytes, took });
     }
 }
 

@@ -10,7 +10,7 @@ pub(crate) struct Line {
     pub(crate) value: f64,
 }
 
-/// Reads text in the format OpenMetrics 1.0.
+/// Reads text in the format `OpenMetrics` 1.0.
 pub(crate) fn read(text: &str) -> Result<Vec<Line>, String> {
     let body = text.strip_suffix("# EOF\n").ok_or("does not end in `# EOF`")?;
     let (mut lines, mut seen) = (Vec::new(), BTreeSet::new());
@@ -100,7 +100,8 @@ fn quoted(text: &str) -> Result<(String, &str), String> {
 
 /// Buckets grow, the last one is infinite and is the count.
 fn histograms(lines: &[Line]) -> Result<(), String> {
-    let mut buckets: BTreeMap<(String, BTreeMap<String, String>), Vec<(f64, f64)>> = BTreeMap::new();
+    type Series = (String, BTreeMap<String, String>);
+    let mut buckets: BTreeMap<Series, Vec<(f64, f64)>> = BTreeMap::new();
     for line in lines.iter().filter(|line| line.name.ends_with("_bucket")) {
         let mut labels = line.labels.clone();
         let end = labels.remove("le").ok_or("a bucket without an end")?;
