@@ -142,10 +142,10 @@ mod tests {
             }
             let summary = latency.summary();
             prop_assert_eq!(summary.count, nanos.len() as u64);
-            for (quantile, found) in [(0.5, summary.percentiles.p50), (0.95, summary.percentiles.p95)] {
-                let rank = (quantile * sorted.len() as f64).ceil() as usize;
+            for (percent, found) in [(50, summary.percentiles.p50), (95, summary.percentiles.p95)] {
+                let rank = (percent * sorted.len()).div_ceil(100);
                 let exact = sorted[rank.max(1) - 1] as f64 / 1e9;
-                prop_assert!((found - exact).abs() <= exact * 0.011, "{} {} {}", quantile, found, exact);
+                prop_assert!((found - exact).abs() <= exact * 0.011, "{} {} {}", percent, found, exact);
             }
             let mut below = 0;
             for (end, count) in BUCKETS.iter().zip(summary.buckets) {

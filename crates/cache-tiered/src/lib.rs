@@ -24,6 +24,7 @@ mod marks;
 mod negative;
 mod none;
 mod outbox;
+mod peek;
 mod read;
 mod receipt;
 mod reentry;
