@@ -66,7 +66,7 @@ async fn is_compressed(cache: &Cache, recorder: &Recorder, length: usize) -> boo
     // MessagePack puts three bytes before a text of this length.
     cache.set("k", &"x".repeat(length - 3), ()).await.unwrap();
     match recorder.take().as_slice() {
-        [Recorded::Write { bytes, stored: Some(stored), .. }] => {
+        [.., Recorded::Write { bytes, stored: Some(stored), .. }] => {
             assert_eq!(*bytes, length);
             stored < bytes
         }
@@ -97,7 +97,7 @@ async fn compression_level_decides_how_small_it_gets() {
         let cache = setup.compression_level(level).await.unwrap();
         cache.set("k", &text, ()).await.unwrap();
         match recorder.take().as_slice() {
-            [Recorded::Write { stored: Some(stored), .. }] => lengths.push(*stored),
+            [.., Recorded::Write { stored: Some(stored), .. }] => lengths.push(*stored),
             other => panic!("{other:?}"),
         }
     }

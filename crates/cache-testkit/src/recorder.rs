@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Error, Event, LinkStatus, LoadResult, Observer, ReadResult, Status, Tier, WriteResult};
+use cache_core::{
+    Error, ErrorKind, Event, LinkStatus, LoadResult, Observer, ReadResult, Status, Tier, WriteResult,
+};
 use parking_lot::Mutex;
 
 /// An [`Event`] that may be kept.
@@ -65,6 +67,20 @@ pub enum Recorded {
         /// Why.
         reason: &'static str,
     },
+    /// The store was asked.
+    Store {
+        /// Which of its methods.
+        operation: &'static str,
+        /// How it failed, if it did.
+        error: Option<ErrorKind>,
+    },
+    /// Work on a key or value was done.
+    Work {
+        /// Which.
+        what: &'static str,
+        /// On how many bytes.
+        bytes: usize,
+    },
     /// The store failed and the operation went on without it.
     Degraded {
         /// Which operation.
@@ -95,6 +111,8 @@ impl From<&Event<'_>> for Recorded {
                 Self::Invalidate { operation, key: key.map(str::to_owned) }
             }
             Event::Refused { key, reason } => Self::Refused { key: key.into(), reason },
+            Event::Store { operation, error, .. } => Self::Store { operation, error },
+            Event::Work { what, bytes, .. } => Self::Work { what, bytes },
             Event::Degraded { operation, error } => Self::Degraded { operation, error: error.clone() },
             Event::Link { status } => Self::Link { status },
             _ => Self::Other(format!("{event:?}")),

@@ -117,10 +117,14 @@ async fn what_is_told_by_others_and_what_the_store_answers_are_told() {
         "{:?}",
         ours.seen.events()
     );
-    let shown: Vec<_> = ours.seen.events().iter().map(|event| format!("{event:?}")).collect();
-    assert!(shown.iter().any(|line| line.contains("Store asked to get: Some(Timeout)")), "{shown:#?}");
-    assert!(shown.iter().any(|line| line.contains("Store asked to put: None")), "{shown:#?}");
-    assert!(shown.iter().any(|line| line.contains("Work: compress of")), "{shown:#?}");
+    assert!(has(&|event| matches!(
+        event,
+        Recorded::Store { operation: "get", error: Some(ErrorKind::Timeout) }
+    )));
+    assert!(has(&|event| matches!(event, Recorded::Store { operation: "put", error: None })));
+    for work in ["serialize", "compress"] {
+        assert!(has(&|event| matches!(event, Recorded::Work { what, bytes: 2 } if *what == work)), "{work}");
+    }
 }
 
 /// Hands its events to another, and keeps the cache.
