@@ -72,9 +72,10 @@ impl Counters {
     /// The places of the sample lie as multiples of the golden ratio do, so that who asks for some keys in turn does not
     /// meet it with the same one each time; the first hit is not among them.
     #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are as good a number as all")]
     pub(crate) fn is_sampled(&self, hash: u64) -> bool {
         let hits = self.stripes[(hash >> 40) as usize % STRIPES].local_hits.load(Ordering::Relaxed);
-        hits.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56 == 0xFF
+        (hits as u32).wrapping_mul(0x9E37_79B9) >= u32::MAX - (u32::MAX / SAMPLE)
     }
 
     pub(crate) fn local_hits(&self) -> u64 {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Event, ReadResult, Status, Tier};
+use cache_core::{Event, Moment, ReadResult, Status, Tier};
 
 use crate::counters::SAMPLE;
 use crate::data::Data;
@@ -12,36 +12,7 @@ impl Engine {
     /// The value of a fresh entry of tier 1 that is held as `T`. The hit path: no lock but the shard's, no allocation.
     #[inline]
     pub(crate) fn peek<T: Data>(&self, hash: u64, key: &str, operation: &'static str) -> Option<Arc<T>> {
-        if self.counters.is_sampled(hash) {
-            return self.peek_watched(hash, key, operation);
-        }
-        self.peek_quickly(hash, key)
-    }
-
-    /// One hit in [`SAMPLE`] is measured and told.
-    #[cold]
-    #[inline(never)]
-    fn peek_watched<T: Data>(&self, hash: u64, key: &str, operation: &'static str) -> Option<Arc<T>> {
-        let began = self.watched_since();
-        let value = self.peek_quickly(hash, key)?;
-        if let Some(began) = began {
-            let took = self.timer.now().since(began);
-            self.tell(|| Event::Read {
-                key,
-                operation,
-                tier: Tier::Local,
-                result: ReadResult::Hit,
-                status: Status::Fresh,
-                stale_by: None,
-                took,
-                stands_for: SAMPLE,
-            });
-        }
-        Some(value)
-    }
-
-    #[inline]
-    fn peek_quickly<T: Data>(&self, hash: u64, key: &str) -> Option<Arc<T>> {
+        let began = if self.counters.is_sampled(hash) { self.sample_since() } else { Moment::NEVER };
         let now = self.timer.coarse();
         if now >= self.lease.end() {
             return None;
@@ -51,6 +22,32 @@ impl Engine {
         let value = self.local.get_fresh(hash, key, latest, self.marks.newest())?;
         let value = value.downcast::<T>().ok()?;
         self.counters.local_hit(hash);
+        if began != Moment::NEVER {
+            self.tell_hit(key, operation, began);
+        }
         Some(value)
+    }
+
+    /// One hit in [`SAMPLE`] is measured and told; never, if nobody watches.
+    #[cold]
+    #[inline(never)]
+    fn sample_since(&self) -> Moment {
+        self.watched_since().unwrap_or(Moment::NEVER)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_hit(&self, key: &str, operation: &'static str, began: Moment) {
+        let took = self.timer.now().since(began);
+        self.tell(|| Event::Read {
+            key,
+            operation,
+            tier: Tier::Local,
+            result: ReadResult::Hit,
+            status: Status::Fresh,
+            stale_by: None,
+            took,
+            stands_for: SAMPLE,
+        });
     }
 }
