@@ -21,7 +21,7 @@ pub struct Tail {
 /// Times every insert into a full cache. Quantiles are taken within a round, and the median of the rounds counts: what
 /// happens to one round, because somebody else needed the machine, does not show.
 pub fn measure(case: &'static Case, rounds: usize, seed: u64) -> Vec<Tail> {
-    let field = field(case, 1);
+    let field = field(case, 1, &mut Random::new(seed));
     let (mut plan, mut random) = (Plan::new(case, seed), Random::new(seed));
     let mut all: Vec<Tail> =
         field.iter().map(|runner| Tail { name: runner.name(), rounds: Vec::new() }).collect();

@@ -4,6 +4,7 @@
 //! Only where there is a store behind: without one tier 1 is all there is.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -95,7 +96,6 @@ pub struct AdmissionStats {
 const COUNTERS: usize = 4096;
 
 /// A tier 1 that takes in what the policy says.
-#[derive(Debug)]
 pub(crate) struct AdmittingTier {
     tier: Arc<dyn LocalTier>,
     policy: AdmissionPolicy,
@@ -104,6 +104,16 @@ pub(crate) struct AdmittingTier {
     hits: Box<[AtomicU8]>,
     admitted: [AtomicU64; 4],
     refused: [AtomicU64; 4],
+}
+
+impl fmt::Debug for AdmittingTier {
+    /// Without the counters.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdmittingTier")
+            .field("tier", &self.tier)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
 }
 
 impl AdmittingTier {

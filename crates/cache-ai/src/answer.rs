@@ -13,6 +13,10 @@ pub trait Answer: Data {
     /// A piece of the answer as it is streamed.
     type Event: Data;
 
+    /// What kind of answer it is, in a word. An answer of another kind is not served to who wants this one, though it is to
+    /// the same request. By default any will do that can be read.
+    const KIND: Option<&'static str> = None;
+
     /// How it ended, and what it cost.
     fn outcome(&self) -> Outcome;
 

@@ -126,6 +126,7 @@ impl Asked<'_> {
         }
         let (entry, receipt) = self.shared.cache.get_with_receipt::<Entry<A>>(&self.name).await?;
         let seen = match &entry {
+            None if receipt.status == Status::Stale => Seen::Stale,
             None => Seen::Nothing,
             Some(entry) if entry.is_of(&self.keyed, self.sample) => {
                 Seen::Answer(receipt.age.unwrap_or_default())

@@ -15,7 +15,7 @@ use crate::operation::Repeat;
 /// | [`refresh`](Self::refresh) | no | one that began after the call | yes |
 /// | [`no_store`](Self::no_store) | yes | no | no |
 /// | [`only_if_cached`](Self::only_if_cached) | yes, and nothing else | no | – |
-/// | [`max_age`](Self::max_age) | yes; what is older is refreshed | as `refresh` | yes |
+/// | [`max_age`](Self::max_age) | yes; what is older, or stale, is refreshed | as `refresh` | yes |
 ///
 /// Where an answer is generated although there is one, the old one answers others until the new one takes its place. If the
 /// generation fails, or what it brings is not to be kept, the old one stays; its caller gets the error, or what was brought.
@@ -63,7 +63,7 @@ impl Control {
         Self { no_store: true, ..Self::default() }
     }
 
-    /// Takes no answer that is older than this.
+    /// Takes no answer that is older than this, and none that is stale.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
@@ -126,6 +126,8 @@ pub(crate) enum Seen {
     Nothing,
     /// A fresh answer to this request, of this age.
     Answer(Duration),
+    /// An answer to this request that is to be replaced.
+    Stale,
     /// An answer to another request.
     Another,
 }
@@ -173,10 +175,12 @@ pub(crate) fn plan(control: &Control, repeat: Repeat, is_deterministic: bool, se
         (_, Some(Seen::Answer(age))) if control.max_age.is_none_or(|most| age <= most) => Plan::Serve,
         (Mode::OnlyIfCached, _) => Plan::NotCached,
         (Mode::Cached, Some(Seen::Answer(_))) => renew(false),
+        // Who says how old an answer may be wants none whose time is over.
+        (Mode::Cached, Some(Seen::Stale)) if control.max_age.is_some() => renew(false),
         // Two requests under one name: the other's answer stays, this one's is not kept.
         (Mode::Cached, Some(Seen::Another)) => Plan::Alone,
-        (Mode::Cached, Some(Seen::Nothing)) if control.no_store => Plan::Alone,
-        (Mode::Cached, Some(Seen::Nothing)) => Plan::Share,
+        (Mode::Cached, Some(Seen::Nothing | Seen::Stale)) if control.no_store => Plan::Alone,
+        (Mode::Cached, Some(Seen::Nothing | Seen::Stale)) => Plan::Share,
     }
 }
 
@@ -188,13 +192,14 @@ mod tests {
     fn the_plan_for_every_case() {
         let young = Some(Seen::Answer(Duration::from_secs(5)));
         let old = Some(Seen::Answer(Duration::from_secs(50)));
-        let (nothing, another) = (Some(Seen::Nothing), Some(Seen::Another));
+        let (nothing, stale, another) = (Some(Seen::Nothing), Some(Seen::Stale), Some(Seen::Another));
         let aged = |control: Control| control.max_age(Duration::from_secs(10));
         let renew = |own| Plan::Renew(Renewal { own });
         let table = [
             (Control::new(), None, Plan::Look),
             (Control::new(), young, Plan::Serve),
             (Control::new(), nothing, Plan::Share),
+            (Control::new(), stale, Plan::Share),
             (Control::new(), another, Plan::Alone),
             (Control::no_cache(), None, renew(true)),
             (Control::no_cache(), young, renew(true)),
@@ -211,6 +216,10 @@ mod tests {
             (Control::only_if_cached(), another, Plan::NotCached),
             (aged(Control::new()), young, Plan::Serve),
             (aged(Control::new()), old, renew(false)),
+            (aged(Control::new()), nothing, Plan::Share),
+            (aged(Control::new()), stale, renew(false)),
+            (aged(Control::no_store()), stale, Plan::Alone),
+            (aged(Control::only_if_cached()), stale, Plan::NotCached),
             (aged(Control::no_store()), old, Plan::Alone),
             (aged(Control::only_if_cached()), old, Plan::NotCached),
         ];

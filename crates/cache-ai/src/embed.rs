@@ -8,14 +8,13 @@ use std::sync::Arc;
 use cache_core::{BoxError, Error, ErrorKind};
 use parking_lot::Mutex;
 
+use crate::alone::bounded;
 use crate::answer::{Generated, Outcome, Plain, Usage};
 use crate::answered::Source;
 use crate::cache::AiCache;
-use crate::control::NotCached;
+use crate::control::{Control, NotCached, Plan, plan};
 use crate::entry::{Body, Entry};
-use crate::generate::failed;
 use crate::key::Keyed;
-use crate::operation::Repeat;
 use crate::question::Question;
 use crate::request::AiRequest;
 use crate::tenant::Tenant;
@@ -170,7 +169,7 @@ impl AiCache {
         let Some(first) = unique.first() else { return Ok(Vec::new()) };
         // Of texts that share a name only the first goes by the cache.
         let mut names: HashMap<&str, usize> = HashMap::new();
-        if policy.repeats() != Repeat::Never {
+        if plan(&Control::new(), policy.repeats(), first.keyed.is_deterministic, None) == Plan::Look {
             for (at, item) in unique.iter().enumerate() {
                 names.entry(&item.keyed.name).or_insert(at);
             }
@@ -208,7 +207,7 @@ impl AiCache {
         let left: Vec<usize> = (0..unique.len()).filter(|&at| found[at].is_none()).collect();
         if !left.is_empty() {
             let items: Vec<Item> = left.iter().map(|&at| unique[at].clone()).collect();
-            let entries = embed_items(shared, &items, &embedder).await.map_err(failed)?;
+            let entries = bounded(shared, embed_items(shared, &items, &embedder)).await?;
             for (at, entry) in left.into_iter().zip(entries) {
                 made.lock().push(entry.id);
                 found[at] = Some(Arc::new(entry));

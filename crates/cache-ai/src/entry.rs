@@ -1,7 +1,7 @@
 //! What is stored for an answer.
 
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cache_core::random_u64;
@@ -27,6 +27,9 @@ pub(crate) struct Head {
     /// Compared with the request's on every hit.
     pub(crate) digest: Digest,
     pub(crate) sample: u32,
+    /// [`Answer::KIND`] of who generated it.
+    #[serde(default)]
+    pub(crate) kind: Option<String>,
     /// Which generation brought it.
     pub(crate) id: u64,
     pub(crate) tenant: String,
@@ -50,9 +53,39 @@ pub(crate) struct Head {
 #[serde(bound(serialize = "A: Answer", deserialize = "A: Answer"))]
 pub(crate) enum Body<A: Answer> {
     Whole(Arc<A>),
-    Events(Vec<Timed<A::Event>>),
+    Events(Recorded<A>),
     /// Whoever read the stream left before its end. Never stored; tells those who wait to ask for themselves.
     Abandoned,
+}
+
+/// What was streamed.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent, bound(serialize = "A: Answer", deserialize = "A: Answer"))]
+pub(crate) struct Recorded<A: Answer> {
+    pub(crate) events: Arc<[Timed<A::Event>]>,
+    /// Made of the events when it is first wanted: that takes longer the more there are.
+    #[serde(skip)]
+    whole: Arc<OnceLock<Option<Arc<A>>>>,
+}
+
+impl<A: Answer> Recorded<A> {
+    pub(crate) fn new(events: Vec<Timed<A::Event>>) -> Self {
+        Self { events: events.into(), whole: Arc::default() }
+    }
+
+    fn whole(&self) -> Option<Arc<A>> {
+        let fold = || {
+            let events: Vec<&A::Event> = self.events.iter().map(|timed| &*timed.event).collect();
+            A::from_events(&events).map(Arc::new)
+        };
+        self.whole.get_or_init(fold).clone()
+    }
+}
+
+impl<A: Answer> Clone for Recorded<A> {
+    fn clone(&self) -> Self {
+        Self { events: Arc::clone(&self.events), whole: Arc::clone(&self.whole) }
+    }
 }
 
 /// An event, and when it came after the first, in milliseconds.
@@ -106,6 +139,7 @@ impl<A: Answer> Entry<A> {
         let head = Head {
             digest: keyed.digest,
             sample,
+            kind: A::KIND.map(str::to_owned),
             id: random_u64(),
             tenant: keyed.tenant.label().to_owned(),
             operation: keyed.operation.clone(),
@@ -134,9 +168,10 @@ impl<A: Answer> Entry<A> {
         Self::new(keyed, sample, Body::Whole(Arc::new(answer)), &outcome, took, now_ms)
     }
 
-    /// Whether this is the answer to that request.
+    /// Whether this is the answer to that request, and one that its reader can make something of.
     pub(crate) fn is_of(&self, keyed: &Keyed, sample: u32) -> bool {
-        self.digest == keyed.digest && self.sample == sample
+        let is_kind = A::KIND.is_none_or(|kind| self.kind.as_deref() == Some(kind));
+        self.digest == keyed.digest && self.sample == sample && is_kind
     }
 
     pub(crate) fn is_abandoned(&self) -> bool {
@@ -147,10 +182,7 @@ impl<A: Answer> Entry<A> {
     pub(crate) fn whole(&self) -> Option<Arc<A>> {
         match &self.body {
             Body::Whole(answer) => Some(Arc::clone(answer)),
-            Body::Events(events) => {
-                let events: Vec<&A::Event> = events.iter().map(|timed| &*timed.event).collect();
-                A::from_events(&events).map(Arc::new)
-            }
+            Body::Events(recorded) => recorded.whole(),
             Body::Abandoned => None,
         }
     }

@@ -25,9 +25,9 @@ pub enum Refused {
     Truncated,
     /// Its readers left before its end.
     Cancelled,
-    /// It failed.
+    /// It failed, or is what an API says when it fails: an object whose `error` is an object, or a text and all there is.
     Error,
-    /// A validator said no.
+    /// A validator said no, or it cannot be written as JSON.
     Invalid,
     /// It is longer than allowed.
     TooLarge,
@@ -97,13 +97,17 @@ impl Gate {
         };
         let refusal = it.outcome.is_refusal.then_some(Refused::Refusal);
         // What is nothing as JSON is nothing, whatever its type.
-        let shown = serde_json::to_value(&it.answer).unwrap_or_default();
-        let is_empty = it.outcome.is_empty || is_nothing(&shown);
+        let (shown, is_json) = match serde_json::to_value(&it.answer) {
+            Ok(shown) => (shown, true),
+            Err(_) => (serde_json::Value::Null, false),
+        };
+        let failed = is_error(&shown).then_some(Refused::Error);
+        let is_empty = it.outcome.is_empty || is_json && is_nothing(&shown);
         let empty = is_empty.then_some(Refused::Empty);
         let says_no = policy.validator.as_ref().is_some_and(|validator| (validator.0)(&shown).is_err());
-        let invalid = (it.invalid.is_some() || says_no).then_some(Refused::Invalid);
+        let invalid = (it.invalid.is_some() || says_no || !is_json).then_some(Refused::Invalid);
         let too_large = (length_up_to(&shown, self.max_bytes).is_none()).then_some(Refused::TooLarge);
-        finish.into_iter().chain(refusal).chain(empty).chain(invalid).chain(too_large)
+        finish.into_iter().chain(failed).chain(refusal).chain(empty).chain(invalid).chain(too_large)
     }
 
     /// Whether an answer can be judged at once, because it is short as JSON.
@@ -125,6 +129,17 @@ fn is_nothing(value: &serde_json::Value) -> bool {
         serde_json::Value::Array(items) => items.is_empty(),
         serde_json::Value::Object(fields) => fields.is_empty(),
         serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+    }
+}
+
+/// Whether this is what an API says when it fails: `error` as an object, or as a text with nothing beside it.
+fn is_error(value: &serde_json::Value) -> bool {
+    match value.get("error") {
+        Some(serde_json::Value::Object(error)) => !error.is_empty(),
+        Some(serde_json::Value::String(error)) => {
+            !error.is_empty() && value.as_object().is_some_and(|it| it.len() == 1)
+        }
+        _ => false,
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use cache_core::{BoxError, Error, ErrorKind};
 use cache_tiered::{Data, LoadScope, Receipt};
 
+use crate::alone::bounded;
 use crate::answer::{Answer, Generated, Plain};
 use crate::answered::{AnswerMeta, Answered, Source};
 use crate::asked::{Asked, Looked};
@@ -129,9 +130,12 @@ impl Asked<'_> {
     async fn alone<A: Answer>(&self, slot: &Slot<A>) -> Result<Answered<A>, Error> {
         let generator = slot.take()?;
         let began = self.shared.timer.now();
-        let generated = generator().await.map_err(failed)?;
-        let took = self.shared.timer.now().since(began);
-        let entry = self.shared.entry_of(&self.keyed, self.sample, generated, took).await;
+        let generating = async {
+            let generated = generator().await?;
+            let took = self.shared.timer.now().since(began);
+            Ok(self.shared.entry_of(&self.keyed, self.sample, generated, took).await)
+        };
+        let entry = bounded(self.shared, generating).await?;
         self.hand_out(&entry, Source::Generated)
     }
 

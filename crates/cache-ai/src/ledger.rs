@@ -69,16 +69,21 @@ pub struct Sums {
 
 impl Sums {
     fn add(&mut self, other: &Self) {
-        self.calls_saved += other.calls_saved;
-        self.input_tokens_saved += other.input_tokens_saved;
-        self.output_tokens_saved += other.output_tokens_saved;
+        add(&mut self.calls_saved, other.calls_saved);
+        add(&mut self.input_tokens_saved, other.input_tokens_saved);
+        add(&mut self.output_tokens_saved, other.output_tokens_saved);
         self.money_saved += other.money_saved;
-        self.milliseconds_saved += other.milliseconds_saved;
-        self.calls_made += other.calls_made;
-        self.input_tokens_spent += other.input_tokens_spent;
-        self.output_tokens_spent += other.output_tokens_spent;
+        add(&mut self.milliseconds_saved, other.milliseconds_saved);
+        add(&mut self.calls_made, other.calls_made);
+        add(&mut self.input_tokens_spent, other.input_tokens_spent);
+        add(&mut self.output_tokens_spent, other.output_tokens_spent);
         self.money_spent += other.money_spent;
     }
+}
+
+/// What a model says that it used is not to be believed.
+fn add(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more);
 }
 
 /// Who a line is about.
@@ -106,11 +111,11 @@ impl Books {
     pub(crate) fn saved(&self, about: About<'_>, usage: Usage, time: Duration) {
         let money = self.cost(about, usage);
         self.write(about, |sums| {
-            sums.calls_saved += 1;
-            sums.input_tokens_saved += usage.input;
-            sums.output_tokens_saved += usage.output;
+            add(&mut sums.calls_saved, 1);
+            add(&mut sums.input_tokens_saved, usage.input);
+            add(&mut sums.output_tokens_saved, usage.output);
             sums.money_saved += money;
-            sums.milliseconds_saved += u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            add(&mut sums.milliseconds_saved, u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         });
     }
 
@@ -118,9 +123,9 @@ impl Books {
     pub(crate) fn spent(&self, about: About<'_>, usage: Usage) {
         let money = self.cost(about, usage);
         self.write(about, |sums| {
-            sums.calls_made += 1;
-            sums.input_tokens_spent += usage.input;
-            sums.output_tokens_spent += usage.output;
+            add(&mut sums.calls_made, 1);
+            add(&mut sums.input_tokens_spent, usage.input);
+            add(&mut sums.output_tokens_spent, usage.output);
             sums.money_spent += money;
         });
     }

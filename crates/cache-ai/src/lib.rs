@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod admission;
+mod alone;
 mod answer;
 mod answered;
 mod asked;

@@ -102,7 +102,7 @@ impl OperationPolicy {
     }
 
     /// Looks at each answer, as JSON, before it is kept. One that is refused goes to its caller and is not kept. For
-    /// example a JSON schema.
+    /// example a JSON schema. Embeddings are not asked about: their number, length and numbers are looked at instead.
     #[must_use]
     pub fn validator(
         mut self,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cache_core::Problems;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::Usage;
@@ -49,6 +50,16 @@ impl PriceTable {
     pub fn model(mut self, name: impl Into<String>, input_per_million: f64, output_per_million: f64) -> Self {
         self.models.insert(name.into(), Price { input_per_million, output_per_million });
         self
+    }
+
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        for (model, price) in &self.models {
+            for of in [price.input_per_million, price.output_per_million] {
+                problems.check(of >= 0.0 && of.is_finite(), || {
+                    format!("the price of `{model}` is {of} a million tokens, 0 or more are allowed")
+                });
+            }
+        }
     }
 
     /// What so many tokens of a model cost, or `None` if the table does not say.

@@ -198,6 +198,7 @@ impl AiSettings {
         self.tiers.check(problems);
         self.operations.check(problems);
         self.gate.check(problems);
+        self.prices.check(problems);
     }
 
     pub(crate) fn keyer(&self) -> Keyer {

@@ -19,13 +19,13 @@ use self::record::{finish, recorded};
 pub use self::replay::Replay;
 use self::replay::Replaying;
 use self::tee::{Ended, Tee, Upstream};
+use crate::alone::bounded;
 use crate::answer::Answer;
 use crate::answered::{AnswerMeta, Source};
 use crate::asked::{Asked, Looked};
 use crate::cache::AiCache;
 use crate::control::{Control, NotCached, Plan, Renewal};
 use crate::entry::Entry;
-use crate::generate::failed;
 use crate::request::AiRequest;
 
 impl AiCache {
@@ -156,7 +156,7 @@ impl Asked<'_> {
 
     /// A stream of which nothing is kept.
     async fn open_alone<A: Answer>(self, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
-        let upstream = opener().await.map_err(failed)?;
+        let upstream = bounded(self.shared, async { opener().await }).await?;
         let (sender, ended) = oneshot::channel();
         // What it cost is known at its end.
         let (shared, keyed, sample) = (Arc::clone(self.shared), Arc::clone(&self.keyed), self.sample);

@@ -51,8 +51,7 @@ impl Tenant {
                 format!("`{SHARED}` is everybody, and no tenant's name"),
             ));
         }
-        let lower = name.to_ascii_lowercase();
-        if ["sk-", "sk_", "bearer ", "basic ", "eyj", "ghp_", "xox"].iter().any(|it| lower.starts_with(it)) {
+        if looks_like_a_credential(name.trim_start()) {
             return Err(Error::new(
                 ErrorKind::Validation,
                 "a tenant's name looks like a credential, and it stands readable in keys: name the customer instead",
@@ -75,6 +74,14 @@ impl Tenant {
     pub(crate) fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(SHARED)
     }
+}
+
+/// By how keys of well-known services begin.
+fn looks_like_a_credential(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let any_case =
+        ["sk-", "sk_", "gsk_", "bearer ", "basic ", "eyj", "ghp_", "github_pat_", "glpat-", "hf_", "xox"];
+    any_case.iter().any(|it| lower.starts_with(it)) || ["AKIA", "AIza"].iter().any(|it| name.starts_with(it))
 }
 
 impl Serialize for Tenant {

@@ -120,18 +120,15 @@ fn read(mut input: impl BufRead, fresh_for: Option<Duration>) -> Result<Vec<Reco
     let mut records = Vec::new();
     let mut all = blake3::Hasher::new();
     let mut number = 0;
-    let mut next = || -> Result<(usize, String), Error> {
+    let mut next = || -> Result<Option<(usize, String)>, Error> {
         let mut text = String::new();
         number += 1;
         let read = std::io::Read::take(&mut input, LONGEST_LINE)
             .read_line(&mut text)
             .map_err(|error| damaged(number, &error.kind().to_string()))?;
-        if read == 0 {
-            return Err(damaged(number, "the end is missing"));
-        }
-        Ok((number, text))
+        Ok((read > 0).then_some((number, text)))
     };
-    let (number, header) = next()?;
+    let Some((number, header)) = next()? else { return Err(damaged(1, "there is no header")) };
     match serde_json::from_str::<Header>(&header) {
         Ok(header) if header.format == "cache-ai" && header.version == VERSION => {}
         Ok(header) if header.format == "cache-ai" => {
@@ -141,12 +138,14 @@ fn read(mut input: impl BufRead, fresh_for: Option<Duration>) -> Result<Vec<Reco
         _ => return Err(damaged(number, "there is no header")),
     }
     loop {
-        let (number, text) = next()?;
+        let Some((number, text)) = next()? else {
+            return Err(damaged(records.len() + 2, "the end is missing"));
+        };
         if let Ok(end) = serde_json::from_str::<End>(&text) {
             if end.end != records.len() as u64 || end.check != all.finalize().to_hex().as_str() {
                 return Err(damaged(number, "lines are missing or were changed"));
             }
-            return Ok(records);
+            break;
         }
         let line: Line = serde_json::from_str(&text).map_err(|_| damaged(number, "it is no record"))?;
         if check_of(line.record.get()) != line.check {
@@ -164,6 +163,13 @@ fn read(mut input: impl BufRead, fresh_for: Option<Duration>) -> Result<Vec<Reco
         record.options(fresh_for).validate().map_err(|error| damaged(number, error.message()))?;
         records.push(record);
     }
+    // Two files in one would be half a file.
+    while let Some((number, text)) = next()? {
+        if !text.trim().is_empty() {
+            return Err(damaged(number, "there is something after the end"));
+        }
+    }
+    Ok(records)
 }
 
 fn check_of(text: &str) -> String {

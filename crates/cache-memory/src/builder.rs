@@ -100,10 +100,8 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
         self
     }
 
-    /// Divides the entries among this many locks, a power of two. By default one for each 1000 entries and at most
-    /// four for each core.
-    ///
-    /// Each shard has its own share of `max_entries`, so a cache of several starts to evict a little before it is full.
+    /// Divides the entries among this many locks, a power of two. By default one for each 125 entries and at most
+    /// four for each core. `max_entries` is one bound for all of them.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self

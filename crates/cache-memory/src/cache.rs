@@ -230,12 +230,12 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
 
     /// Weight held, in bytes, with that of retired entries whose memory was not given back yet.
     pub fn weight(&self) -> u64 {
-        self.engine.budget().used()
+        self.engine.budget().weight()
     }
 
     /// Most entries allowed.
     pub fn capacity(&self) -> usize {
-        self.engine.max_entries()
+        usize::try_from(self.engine.budget().max().entries).unwrap_or(usize::MAX)
     }
 
     /// What was counted since the start, and what is held.
@@ -247,9 +247,9 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
             evicted: counts.evicted,
             expired: counts.expired,
             entries: self.engine.len() as u64,
-            max_entries: self.engine.max_entries() as u64,
-            weight: self.engine.budget().used(),
-            max_weight: self.engine.budget().max(),
+            max_entries: self.engine.budget().max().entries,
+            weight: self.engine.budget().weight(),
+            max_weight: self.engine.budget().max().weight,
         }
     }
 
@@ -267,7 +267,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         let now = self.settings.clock.now();
         let new = New { key, value, expires: now + ttl, weight };
         match self.engine.insert_if(hash, new, fill, now, when) {
-            Filled::TooLarge => Err(too_large(weight, self.engine.budget().max())),
+            Filled::TooLarge => Err(too_large(weight, self.engine.budget().max().weight)),
             filled => Ok(filled),
         }
     }

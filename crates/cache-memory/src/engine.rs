@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use cache_core::{Fill, FillToken, Filled, Moment};
 
-use crate::budget::Budget;
+use crate::budget::{Amount, Budget};
 use crate::entry::Entry;
 use crate::garbage::{Listener, RemovalCause, tell};
 use crate::hash::Hashed;
 use crate::idle::Idle;
+use crate::reads::Reads;
 use crate::room::{Call, Prepared};
 use crate::shard::{New, Shard};
 use crate::slab::Slab;
@@ -27,7 +28,7 @@ pub(crate) struct Engine<K, V> {
     bits: u32,
     epoch: AtomicU64,
     budget: Budget,
-    max_entries: usize,
+    reads: Reads,
     listener: Option<Listener<K, V>>,
 }
 
@@ -66,8 +67,8 @@ impl<K: Eq, V> Engine<K, V> {
             shards: (0..shards).map(shard).collect(),
             bits: shards.trailing_zeros(),
             epoch: AtomicU64::new(0),
-            budget: Budget::new(max_weight),
-            max_entries,
+            budget: Budget::new(Amount { entries: max_entries as u64, weight: max_weight }),
+            reads: Reads::default(),
             listener,
         }
     }
@@ -94,10 +95,10 @@ impl<K: Eq, V> Engine<K, V> {
             if let Some(idle) = &shard.idle {
                 idle.read(slot, &entry.head, now);
             }
-            shard.reads.hit();
+            self.reads.hit();
             return Some(picked);
         }
-        shard.reads.miss();
+        self.reads.miss();
         None
     }
 
@@ -162,7 +163,7 @@ impl<K: Eq, V> Engine<K, V> {
                     call.garbage.bury(self.listener.as_ref());
                     return filled;
                 }
-                Prepared::Lacking(weight) => weight,
+                Prepared::Lacking(amount) => amount,
             };
             drop(shard);
             call.garbage.bury(self.listener.as_ref());
@@ -170,12 +171,12 @@ impl<K: Eq, V> Engine<K, V> {
         }
     }
 
-    /// Frees weight in the other shards, going round and taking a share from each, until there is room for `lacking`
-    /// or nothing is left to take.
+    /// Makes room in the other shards, going round and taking a share from each, until there is enough for `lacking` or
+    /// nothing is left to take.
     #[cold]
-    fn relieve(&self, hash: Hashed, lacking: u64, now: Moment) {
+    fn relieve(&self, hash: Hashed, lacking: Amount, now: Moment) {
         let own = hash.shard(self.bits);
-        let share = lacking / self.shards.len() as u64 + 1;
+        let share = lacking.weight / self.shards.len() as u64 + 1;
         let mut found_some = true;
         while found_some {
             found_some = false;
@@ -185,8 +186,9 @@ impl<K: Eq, V> Engine<K, V> {
                 }
                 let mut call = Call::new(now, &self.budget);
                 let mut shard = self.current_at((own + n) % self.shards.len());
-                let mut freed = 0;
-                while freed < share
+                let mut freed = Amount::default();
+                while freed.weight < share
+                    && !self.budget.has_room(lacking.beyond(freed))
                     && let Some(more) = shard.shed(&mut call)
                 {
                     freed += more;
@@ -223,7 +225,7 @@ impl<K: Eq, V> Engine<K, V> {
     }
 
     fn removed(&self, entry: Entry<K, V>, now: Moment) -> Entry<K, V> {
-        self.budget.release(entry.weight);
+        self.budget.release(entry.amount());
         if let Some(listener) = &self.listener {
             tell(listener, &entry.key, &entry.value, entry.cause(RemovalCause::Removed, now));
         }
@@ -236,13 +238,13 @@ impl<K: Eq, V> Engine<K, V> {
         for n in 0..self.shards.len() {
             let mut call = Call::new(now, &self.budget);
             let mut shard = self.current_at(n);
-            let (count, freed) = shard.sweep_all(&mut call);
+            let freed = shard.sweep_all(&mut call);
             self.budget.release(freed);
             drop(shard);
             call.garbage.bury(self.listener.as_ref());
-            sum += count;
+            sum += freed.entries;
         }
-        sum
+        usize::try_from(sum).unwrap_or(usize::MAX)
     }
 
     /// Changes the key's value in place, if it is held. `change` runs under the lock; what it takes out of the value
@@ -271,7 +273,7 @@ impl<K: Eq, V> Engine<K, V> {
             }
             After::Remove => {
                 removed = shard.take(index);
-                self.budget.release(removed.as_ref().map_or(0, |entry| entry.weight));
+                self.budget.release(removed.as_ref().map_or_else(Amount::default, Entry::amount));
             }
         }
         drop(shard);
@@ -290,7 +292,8 @@ impl<K: Eq, V> Engine<K, V> {
         for n in 0..self.shards.len() {
             let retired = self.current_at(n).take_retired();
             // All of the weight first: a value whose `Drop` panics must not leave some of it reserved for ever.
-            self.budget.release(retired.iter().flat_map(Slab::iter).map(|entry| entry.weight).sum());
+            let weight = retired.iter().flat_map(Slab::iter).map(|entry| entry.weight).sum();
+            self.budget.release(Amount { entries: 0, weight });
             if let Some(listener) = &self.listener {
                 for entry in retired.iter().flat_map(Slab::iter) {
                     tell(listener, &entry.key, &entry.value, RemovalCause::Cleared);
@@ -306,21 +309,15 @@ impl<K: Eq, V> Engine<K, V> {
         self.shards.iter().map(|shard| held(&shard.0.read())).sum()
     }
 
-    pub(crate) fn max_entries(&self) -> usize {
-        self.max_entries
-    }
-
     pub(crate) fn budget(&self) -> &Budget {
         &self.budget
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let mut sum = Counts::default();
+        let (hits, misses) = self.reads.both();
+        let mut sum = Counts { hits, misses, ..Counts::default() };
         for shard in &self.shards {
             let shard = shard.0.read();
-            let (hits, misses) = shard.reads.both();
-            sum.hits += hits;
-            sum.misses += misses;
             sum.evicted += shard.counters.evicted;
             sum.expired += shard.counters.expired;
         }
@@ -349,7 +346,8 @@ impl<K: Eq, V> Engine<K, V> {
 
     fn current_at(&self, n: usize) -> RwLockWriteGuard<'_, Shard<K, V>> {
         let mut shard = self.shards[n].0.write();
-        shard.catch_up(self.epoch());
+        let retired = shard.catch_up(self.epoch());
+        self.budget.release(Amount { entries: retired as u64, weight: 0 });
         shard
     }
 }

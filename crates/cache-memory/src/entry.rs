@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use cache_core::Moment;
 
+use crate::budget::Amount;
 use crate::garbage::RemovalCause;
 use crate::slab::NIL;
 use crate::sync::{AtomicBool, AtomicU64};
@@ -49,6 +50,11 @@ impl<K, V> Entry<K, V> {
         let expires = AtomicU64::new(expires.as_nanos());
         let head = Head { expires, hash, stamp, queue: Queue::Small, hit: AtomicBool::new(false) };
         Self { head, key, value, weight, links: Links { prev: NIL, next: NIL } }
+    }
+
+    /// What it takes of the budget.
+    pub(crate) const fn amount(&self) -> Amount {
+        Amount::entry(self.weight)
     }
 
     pub(crate) fn is_dead(&self, now: Moment) -> bool {

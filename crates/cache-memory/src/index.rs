@@ -9,7 +9,6 @@ use crate::slab::NIL;
 const WAYS: usize = 12;
 /// Entries that a bucket holds on average when the index is full.
 const LOAD: usize = 8;
-const FEWEST_BUCKETS: usize = 1;
 /// The tag of a free way.
 const FREE: u8 = 0;
 
@@ -66,13 +65,14 @@ impl Iterator for Ways {
 pub(crate) struct Index {
     buckets: Vec<Bucket>,
     len: usize,
-    most: usize,
+    /// Buckets for as many entries as it was made for.
+    share: usize,
 }
 
 impl Index {
-    /// An index of at most this many entries; it takes memory as it fills.
-    pub(crate) fn new(max_entries: usize) -> Self {
-        Self { buckets: Vec::new(), len: 0, most: max_entries.div_ceil(LOAD) }
+    /// An index of about this many entries; it takes memory as it fills, and beyond them a little at a time.
+    pub(crate) fn new(share: usize) -> Self {
+        Self { buckets: Vec::new(), len: 0, share: share.div_ceil(LOAD) }
     }
 
     /// What `pick` makes of the first slot that it takes. It is asked of slots of this hash and of some others.
@@ -151,7 +151,7 @@ impl Index {
     #[cold]
     fn grow(&mut self, hash_of: impl Fn(u32) -> u32) {
         let least = (self.len + 1).div_ceil(LOAD);
-        let wanted = (2 * self.buckets.len()).min(self.most).max(least).max(FEWEST_BUCKETS);
+        let wanted = if least <= self.share { (2 * least).min(self.share) } else { least + least / 32 };
         let old = std::mem::replace(&mut self.buckets, vec![Bucket::EMPTY; wanted]);
         for slot in old.iter().flat_map(|bucket| bucket.slots).filter(|&slot| slot != NIL) {
             self.place(hash_of(slot), slot);

@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod options;
 mod policy;
+mod reads;
 mod room;
 mod shard;
 mod slab;

@@ -7,8 +7,8 @@ use cache_core::Problems;
 /// The most entries that a cache may be made for.
 pub const MAX_ENTRIES: usize = 100_000_000;
 
-/// A shard has at least about this many entries, so that a small cache holds exactly what it should.
-const ENTRIES_A_SHARD: usize = 1000;
+/// A shard has at least about this many entries, so that its queues tell what is worth keeping.
+const ENTRIES_A_SHARD: usize = 125;
 const SHARDS_A_CORE: usize = 4;
 
 pub(crate) fn check(max_entries: usize, max_weight: u64, problems: &mut Problems) {
@@ -31,7 +31,7 @@ mod tests {
 
     #[test]
     fn a_small_cache_has_one_shard_and_a_large_one_at_most_four_a_core() {
-        for small in [1, 50, 1000, 1999] {
+        for small in [1, 50, 125, 249] {
             assert_eq!(shards(small), 1);
         }
         let large = shards(MAX_ENTRIES);

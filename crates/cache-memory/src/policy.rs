@@ -12,7 +12,7 @@ use crate::ghost::{Ghosts, Left};
 use crate::slab::{NIL, Slab};
 
 /// The small queue's share of all entries at the start, and how far it may move.
-const SHARE: f32 = 0.25;
+const SHARE: f32 = 0.1;
 const LEAST_SHARE: f32 = 0.01;
 const MOST_SHARE: f32 = 0.9;
 /// What one return adds to the share or takes from it, as a part of one entry's.
@@ -182,7 +182,7 @@ mod tests {
 
     type Slots = Slab<Entry<u32, ()>>;
 
-    /// A queue of as many entries, oldest first; the first quarter of the room they fill is the small queue's.
+    /// A queue of as many entries, oldest first; the last tenth of the room they fill is the small queue's.
     struct Cache {
         queues: Queues,
         slab: Slots,
@@ -225,25 +225,25 @@ mod tests {
     #[test]
     fn the_main_queue_is_filled_first() {
         let cache = Cache::full(100);
-        assert_eq!((cache.queues.main.len, cache.queues.small.len), (75, 25));
+        assert_eq!((cache.queues.main.len, cache.queues.small.len), (90, 10));
     }
 
     #[test]
     fn a_loop_that_does_not_fit_keeps_what_the_main_queue_holds_of_it() {
         let mut cache = Cache::full(100);
         (0..1000).for_each(|n| cache.insert(100 + n));
-        assert_eq!((0..75).filter(|&key| cache.queue(key).is_some()).count(), 75);
+        assert_eq!((0..90).filter(|&key| cache.queue(key).is_some()).count(), 90);
     }
 
     #[test]
     fn what_is_hit_in_two_rounds_of_the_small_queue_moves_on() {
         let mut cache = Cache::full(100);
-        cache.hit(75);
+        cache.hit(90);
         cache.insert(1000);
-        assert_eq!((cache.queue(75), cache.queue(76)), (Some(Queue::Spared), None));
-        cache.hit(75);
+        assert_eq!((cache.queue(90), cache.queue(91)), (Some(Queue::Spared), None));
+        cache.hit(90);
         (1001..1030).for_each(|key| cache.insert(key));
-        assert_eq!(cache.queue(75), Some(Queue::Main));
+        assert_eq!(cache.queue(90), Some(Queue::Main));
     }
 
     #[test]
@@ -251,8 +251,8 @@ mod tests {
         let mut cache = Cache::full(100);
         cache.insert(1000);
         let before = cache.queues.share;
-        cache.insert(75);
-        assert_eq!(cache.queue(75), Some(Queue::Main));
+        cache.insert(90);
+        assert_eq!(cache.queue(90), Some(Queue::Main));
         assert!(cache.queues.share > before, "the small queue was too short");
         // A small queue below its share: the main one has to give.
         let evicted = cache.slab.iter().map(|entry| entry.key).collect::<Vec<_>>();
@@ -282,10 +282,10 @@ mod tests {
     #[test]
     fn an_expired_entry_gets_no_other_round_though_it_was_hit() {
         let mut cache = Cache::full(100);
-        (75..100).for_each(|key| cache.hit(key));
-        cache.entry(77).unwrap().head.expire_at(Moment::START);
+        (90..100).for_each(|key| cache.hit(key));
+        cache.entry(92).unwrap().head.expire_at(Moment::START);
         let victim = cache.queues.victim(&mut cache.slab, Moment::START).unwrap();
-        assert_eq!(cache.slab.get(victim).unwrap().key, 77);
+        assert_eq!(cache.slab.get(victim).unwrap().key, 92);
     }
 
     #[test]

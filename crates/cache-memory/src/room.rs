@@ -2,7 +2,7 @@
 
 use cache_core::{Fill, Filled, Moment};
 
-use crate::budget::Budget;
+use crate::budget::{Amount, Budget};
 use crate::entry::Entry;
 use crate::garbage::{Garbage, RemovalCause};
 use crate::hash::Hashed;
@@ -34,12 +34,12 @@ impl<'a, K, V> Call<'a, K, V> {
 
 /// What [`Shard::prepare`] found.
 pub(crate) enum Prepared {
-    /// There is room and the weight is reserved; the key's older entry is here.
+    /// There is room and it is reserved; the key's older entry is here.
     Room(Option<u32>),
     /// The entry cannot go in.
     Refused(Filled),
-    /// So much weight has to be freed in other shards first.
-    Lacking(u64),
+    /// So much has to be freed in other shards first.
+    Lacking(Amount),
 }
 
 impl<K, V> Shard<K, V> {
@@ -56,51 +56,49 @@ impl<K, V> Shard<K, V> {
     ) -> Prepared {
         let found = self.find(hash, eq);
         let live = found.filter(|(_, entry)| !entry.is_dead(call.now));
-        let (found, old) = (found.map(|(slot, _)| slot), found.map_or(0, |(_, entry)| entry.weight));
+        let old = found.map_or_else(Amount::default, |(_, entry)| entry.amount());
+        let found = found.map(|(slot, _)| slot);
         if !when(live.map(|(_, entry)| &entry.value)) || !self.admits(hash, fill) {
             return Prepared::Refused(Filled::Fenced);
         }
         self.tidy(found, call);
-        if weight > call.budget.max() {
+        if weight > call.budget.max().weight {
             if let Some(old) = found.and_then(|index| self.take(index)) {
-                call.budget.release(old.weight);
+                call.budget.release(old.amount());
                 let cause = old.cause(RemovalCause::Replaced, call.now);
                 call.garbage.push(old, cause);
             }
             self.fence_for(hash, fill);
             return Prepared::Refused(Filled::TooLarge);
         }
-        let mut freed = 0;
-        if found.is_none() && self.slab.len() >= self.max_entries {
-            freed = self.evict(call).unwrap_or(0);
-        }
-        if settle(call.budget, weight, old + freed) || self.squeeze(found, weight, old, freed, call) {
+        let lacking = Amount::entry(weight).beyond(old);
+        if call.budget.try_reserve(lacking) {
+            call.budget.release(old.beyond(Amount::entry(weight)));
+            Prepared::Room(found)
+        } else if self.squeeze(found, lacking, call) {
             Prepared::Room(found)
         } else {
-            Prepared::Lacking(weight - old)
+            Prepared::Lacking(lacking)
         }
     }
 
-    /// Evicts until the weight fits, sparing the entry that is being replaced. `false` if it still does not, with the
-    /// freed weight given back to the budget.
-    fn squeeze(
-        &mut self,
-        spared: Option<u32>,
-        weight: u64,
-        old: u64,
-        mut freed: u64,
-        call: &mut Call<'_, K, V>,
-    ) -> bool {
+    /// Evicts until it fits, sparing the entry that is being replaced. `false` if it still does not, with what was
+    /// freed given back to the budget.
+    fn squeeze(&mut self, spared: Option<u32>, lacking: Amount, call: &mut Call<'_, K, V>) -> bool {
+        let mut freed = Amount::default();
         if let Some(index) = spared {
             self.queues.unlink(&mut self.slab, index);
         }
         let fits = loop {
-            let Some(more) = self.shed(call) else {
+            // What is retired weighs, but has no place among the entries any more.
+            let place = lacking.entries > freed.entries && call.budget.is_full();
+            let Some(more) = (if place { self.evict(call) } else { self.shed(call) }) else {
                 call.budget.release(freed);
                 break false;
             };
             freed += more;
-            if settle(call.budget, weight, old + freed) {
+            if call.budget.try_reserve(lacking.beyond(freed)) {
+                call.budget.release(freed.beyond(lacking));
                 break true;
             }
         };
@@ -110,17 +108,17 @@ impl<K, V> Shard<K, V> {
         fits
     }
 
-    /// Frees the weight of one entry: a retired one, or the one that has to go next.
-    pub(crate) fn shed(&mut self, call: &mut Call<'_, K, V>) -> Option<u64> {
+    /// Frees what one entry takes: a retired one, or the one that has to go next.
+    pub(crate) fn shed(&mut self, call: &mut Call<'_, K, V>) -> Option<Amount> {
         if let Some(entry) = self.pop_retired(usize::MAX) {
             let weight = entry.weight;
             call.garbage.push(entry, RemovalCause::Cleared);
-            return Some(weight);
+            return Some(Amount { entries: 0, weight });
         }
         self.evict(call)
     }
 
-    fn evict(&mut self, call: &mut Call<'_, K, V>) -> Option<u64> {
+    fn evict(&mut self, call: &mut Call<'_, K, V>) -> Option<Amount> {
         let index = self.queues.victim(&mut self.slab, call.now)?;
         call.full = true;
         let entry = self.take(index)?;
@@ -131,27 +129,27 @@ impl<K, V> Shard<K, V> {
         Some(self.let_go(entry, cause, call))
     }
 
-    fn let_go(&mut self, entry: Entry<K, V>, cause: RemovalCause, call: &mut Call<'_, K, V>) -> u64 {
+    fn let_go(&mut self, entry: Entry<K, V>, cause: RemovalCause, call: &mut Call<'_, K, V>) -> Amount {
         match cause {
             RemovalCause::Expired => self.counters.expired += 1,
             _ => self.counters.evicted += 1,
         }
-        let weight = entry.weight;
+        let amount = entry.amount();
         call.garbage.push(entry, cause);
-        weight
+        amount
     }
 
     /// Gives memory of expired and retired entries back, a bounded number at a time, sparing the entry that is about
     /// to be replaced.
     fn tidy(&mut self, spared: Option<u32>, call: &mut Call<'_, K, V>) {
-        let mut freed = 0;
+        let mut freed = Amount::default();
         if self.sweep.is_due(call.now) {
             freed = self.sweep(spared, call);
         }
         if !self.retired.is_empty() {
             for _ in 0..RETIRED_AT_ONCE {
                 let Some(entry) = self.pop_retired(SWEEP_MOST) else { break };
-                freed += entry.weight;
+                freed.weight += entry.weight;
                 call.garbage.push(entry, RemovalCause::Cleared);
             }
         }
@@ -159,8 +157,8 @@ impl<K, V> Shard<K, V> {
     }
 
     #[cold]
-    fn sweep(&mut self, spared: Option<u32>, call: &mut Call<'_, K, V>) -> u64 {
-        let mut freed = 0;
+    fn sweep(&mut self, spared: Option<u32>, call: &mut Call<'_, K, V>) -> Amount {
+        let mut freed = Amount::default();
         let slots = self.slab.slots();
         let (mut looked_at, mut enough) = (0, SWEEP);
         while looked_at < enough.min(SWEEP_MOST).min(slots) {
@@ -179,18 +177,17 @@ impl<K, V> Shard<K, V> {
         freed
     }
 
-    /// Removes every expired entry. Returns how many there were, and what they weighed.
-    pub(crate) fn sweep_all(&mut self, call: &mut Call<'_, K, V>) -> (usize, u64) {
-        let (mut count, mut freed) = (0, 0);
+    /// Removes every expired entry. Returns what they took.
+    pub(crate) fn sweep_all(&mut self, call: &mut Call<'_, K, V>) -> Amount {
+        let mut freed = Amount::default();
         for slot in 0..u32::try_from(self.slab.slots()).unwrap_or(u32::MAX) {
             if self.slab.get(slot).is_some_and(|entry| entry.is_dead(call.now))
                 && let Some(entry) = self.take(slot)
             {
                 freed += self.let_go(entry, RemovalCause::Expired, call);
-                count += 1;
             }
         }
-        (count, freed)
+        freed
     }
 
     /// A retired entry, if one is found in so many slots.
@@ -204,13 +201,4 @@ impl<K, V> Shard<K, V> {
         }
         None
     }
-}
-
-/// Reserves what `weight` needs beyond `have`, or gives back what it needs less.
-fn settle(budget: &Budget, weight: u64, have: u64) -> bool {
-    if weight > have {
-        return budget.try_reserve(weight - have);
-    }
-    budget.release(have - weight);
-    true
 }

@@ -3,8 +3,6 @@
 //! The only code of the user's that runs in here is a key's `Eq` and a condition, and both run before anything is
 //! changed.
 
-use std::sync::atomic::Ordering;
-
 use cache_core::{Fill, FillToken, Moment};
 
 use crate::entry::Entry;
@@ -16,12 +14,10 @@ use crate::policy::Queues;
 use crate::room::Call;
 use crate::slab::Slab;
 use crate::sweep::Sweep;
-use crate::sync::AtomicU64;
 
-/// What a hit reads and counts comes first, next to the lock, so that it lies in two cache lines.
+/// What a hit reads comes first, next to the lock.
 #[repr(C)]
 pub(crate) struct Shard<K, V> {
-    pub(crate) reads: Reads,
     /// The life of the cache that the entries belong to. If a newer one has begun, all of them are void.
     pub(crate) epoch: u64,
     index: Index,
@@ -32,7 +28,8 @@ pub(crate) struct Shard<K, V> {
     /// What was held before a retirement, and waits to be dropped. It still counts as weight.
     pub(crate) retired: Vec<Slab<Entry<K, V>>>,
     generations: Box<[u64]>,
-    pub(crate) max_entries: usize,
+    /// Entries that it has if all shards have as many. It may have more: only all of them together are bounded.
+    share: usize,
     stamp: u16,
     pub(crate) counters: Counters,
 }
@@ -44,30 +41,6 @@ pub(crate) struct Counters {
     pub(crate) expired: u64,
 }
 
-/// Counted by readers that share the lock.
-#[derive(Default)]
-pub(crate) struct Reads {
-    hits: AtomicU64,
-    misses: AtomicU64,
-}
-
-impl Reads {
-    #[inline]
-    pub(crate) fn hit(&self) {
-        self.hits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    #[inline]
-    pub(crate) fn miss(&self) {
-        self.misses.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Hits and misses.
-    pub(crate) fn both(&self) -> (u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
-    }
-}
-
 /// An entry that is to go in.
 pub(crate) struct New<K, V> {
     pub(crate) key: K,
@@ -77,25 +50,23 @@ pub(crate) struct New<K, V> {
 }
 
 impl<K, V> Shard<K, V> {
-    pub(crate) fn new(max_entries: usize, stripes: usize, idle: Option<Idle>) -> Self {
+    pub(crate) fn new(share: usize, stripes: usize, idle: Option<Idle>) -> Self {
         Self {
             slab: Slab::new(),
-            index: Index::new(max_entries),
-            queues: Queues::new(max_entries),
+            index: Index::new(share),
+            queues: Queues::new(share),
             sweep: Sweep::new(),
             idle: idle.map(Box::new),
             retired: Vec::new(),
             epoch: 0,
             generations: vec![0; stripes].into(),
-            max_entries,
+            share,
             stamp: 0,
             counters: Counters::default(),
-            reads: Reads::default(),
         }
     }
 
-    /// The slot of the key's entry, dead or alive.
-    /// The key's entry and its slot.
+    /// The key's entry, dead or alive, and its slot.
     #[inline]
     pub(crate) fn find(&self, hash: Hashed, eq: impl Fn(&K) -> bool) -> Option<(u32, &Entry<K, V>)> {
         let hash = hash.short();
@@ -110,18 +81,21 @@ impl<K, V> Shard<K, V> {
         self.find(hash, eq).map(|(slot, _)| slot)
     }
 
-    /// Begins the life `epoch`, if it is not the one that the shard is in. The memory is given back later, bit by bit.
-    pub(crate) fn catch_up(&mut self, epoch: u64) {
+    /// Begins the life `epoch`, if it is not the one that the shard is in, and returns how many entries ended with the
+    /// old one. Their memory is given back later, bit by bit.
+    pub(crate) fn catch_up(&mut self, epoch: u64) -> usize {
         if self.epoch == epoch {
-            return;
+            return 0;
         }
         self.epoch = epoch;
+        let retired = self.slab.len();
         if self.slab.slots() > 0 {
             self.retired.push(std::mem::replace(&mut self.slab, Slab::new()));
-            self.index = Index::new(self.max_entries);
+            self.index = Index::new(self.share);
             self.sweep = Sweep::new();
             self.queues.forget_all();
         }
+        retired
     }
 
     pub(crate) fn token(&self, hash: Hashed, epoch: u64) -> FillToken {
@@ -164,7 +138,7 @@ impl<K, V> Shard<K, V> {
             return;
         }
         let entry = Entry::new(hash.short(), self.stamp, new.expires, new.weight, new.key, new.value);
-        let slot = self.slab.insert(entry, self.max_entries);
+        let slot = self.slab.insert(entry, self.share);
         let hash_of = |slot| self.slab.get(slot).map_or(0, |entry| entry.head.hash);
         self.index.insert(hash.short(), slot, hash_of);
         self.queues.admit(&mut self.slab, slot, call.full);

@@ -3,8 +3,18 @@
 /// No slot.
 pub(crate) const NIL: u32 = u32::MAX;
 
+/// Slots that are allocated together.
+const ROW: usize = 8;
+
+/// Begins with a cache line, so that slots of 64 bytes have one each; and a multiple of 64 bytes long whatever a slot
+/// takes, so that nothing is lost.
+#[repr(align(64))]
+struct Row<T>([Slot<T>; ROW]);
+
 pub(crate) struct Slab<T> {
-    slots: Vec<Slot<T>>,
+    rows: Vec<Row<T>>,
+    /// Slots that were ever used; those behind them in the last row are not.
+    slots: usize,
     first_free: u32,
     used: usize,
 }
@@ -19,7 +29,7 @@ impl<T> Slab<T> {
     pub(crate) const SLOT: usize = size_of::<Slot<T>>();
 
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), first_free: NIL, used: 0 }
+        Self { rows: Vec::new(), slots: 0, first_free: NIL, used: 0 }
     }
 
     /// Slots in use.
@@ -29,63 +39,79 @@ impl<T> Slab<T> {
 
     /// Slots, used or free; every index is below.
     pub(crate) fn slots(&self) -> usize {
-        self.slots.len()
+        self.slots
     }
 
     #[inline]
     pub(crate) fn get(&self, index: u32) -> Option<&T> {
-        match self.slots.get(index as usize) {
-            Some(Slot::Used(value)) => Some(value),
-            _ => None,
+        let index = index as usize;
+        match &self.rows.get(index / ROW)?.0[index % ROW] {
+            Slot::Used(value) => Some(value),
+            Slot::Free { .. } => None,
         }
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> Option<&mut T> {
-        match self.slots.get_mut(index as usize) {
-            Some(Slot::Used(value)) => Some(value),
-            _ => None,
+        match self.slot(index)? {
+            Slot::Used(value) => Some(value),
+            Slot::Free { .. } => None,
         }
     }
 
+    #[inline]
+    fn slot(&mut self, index: u32) -> Option<&mut Slot<T>> {
+        let index = index as usize;
+        Some(&mut self.rows.get_mut(index / ROW)?.0[index % ROW])
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.slots.iter().filter_map(|slot| match slot {
+        self.rows.iter().flat_map(|row| &row.0).filter_map(|slot| match slot {
             Slot::Used(value) => Some(value),
             Slot::Free { .. } => None,
         })
     }
 
-    /// Puts `value` into a free slot. The caller sees to it that no more than `limit` are used.
-    pub(crate) fn insert(&mut self, value: T, limit: usize) -> u32 {
+    /// Puts `value` into a free slot. Up to `share` used ones no more memory is taken than they need, beyond them little
+    /// more.
+    pub(crate) fn insert(&mut self, value: T, share: usize) -> u32 {
         self.used += 1;
         let index = self.first_free;
-        if let Some(slot) = self.slots.get_mut(index as usize)
+        if let Some(slot) = self.slot(index)
             && let Slot::Free { next } = *slot
         {
-            self.first_free = next;
             *slot = Slot::Used(value);
+            self.first_free = next;
             return index;
         }
-        self.grow(limit);
-        self.slots.push(Slot::Used(value));
-        u32::try_from(self.slots.len() - 1).unwrap_or(NIL)
+        let index = u32::try_from(self.slots).unwrap_or(NIL);
+        self.slots += 1;
+        if self.slots > self.rows.len() * ROW {
+            self.grow(share.div_ceil(ROW));
+        }
+        if let Some(slot) = self.slot(index) {
+            *slot = Slot::Used(value);
+        }
+        index
     }
 
-    /// Doubles the room, but never beyond `limit`: a plain `Vec` would overshoot it by up to half.
-    fn grow(&mut self, limit: usize) {
-        let len = self.slots.len();
-        if len == self.slots.capacity() {
-            let more = len.max(4).min(limit.saturating_sub(len)).max(1);
-            self.slots.reserve_exact(more);
+    /// Another row. The room doubles up to `share` rows, which a plain `Vec` would overshoot by up to half.
+    fn grow(&mut self, share: usize) {
+        let len = self.rows.len();
+        if len == self.rows.capacity() {
+            let more = if len < share { len.max(1).min(share - len) } else { len / 32 + 1 };
+            self.rows.reserve_exact(more);
         }
+        self.rows.push(Row([const { Slot::Free { next: NIL } }; ROW]));
     }
 
     pub(crate) fn remove(&mut self, index: u32) -> Option<T> {
-        let slot = self.slots.get_mut(index as usize)?;
+        let next = self.first_free;
+        let slot = self.slot(index)?;
         if matches!(slot, Slot::Free { .. }) {
             return None;
         }
-        let was = std::mem::replace(slot, Slot::Free { next: self.first_free });
+        let was = std::mem::replace(slot, Slot::Free { next });
         self.first_free = index;
         self.used -= 1;
         match was {
@@ -97,13 +123,11 @@ impl<T> Slab<T> {
     /// Takes out whatever the last slot holds and gives the slot up. For a slab that is only being emptied:
     /// nothing may be inserted afterwards. `None` at the end.
     pub(crate) fn pop(&mut self) -> Option<Option<T>> {
-        match self.slots.pop()? {
-            Slot::Used(value) => {
-                self.used -= 1;
-                Some(Some(value))
-            }
-            Slot::Free { .. } => Some(None),
-        }
+        self.slots = self.slots.checked_sub(1)?;
+        let last = u32::try_from(self.slots).unwrap_or(NIL);
+        let value = self.remove(last);
+        self.rows.truncate(self.slots.div_ceil(ROW));
+        Some(value)
     }
 }
 
@@ -128,6 +152,10 @@ mod tests {
         for n in 0..1000 {
             slab.insert(n, 1000);
         }
-        assert_eq!(slab.slots.capacity(), 1000);
+        assert_eq!(slab.rows.capacity() * ROW, 1000);
+        for n in 0..100 {
+            slab.insert(n, 1000);
+        }
+        assert!(slab.rows.capacity() * ROW < 1150, "{}", slab.rows.capacity());
     }
 }

@@ -156,9 +156,9 @@ impl LocalTier for MemoryTier {
         let counts = self.engine.counts();
         LocalUsage {
             entries: self.engine.len() as u64,
-            max_entries: self.engine.max_entries() as u64,
-            weight: self.engine.budget().used(),
-            max_weight: self.engine.budget().max(),
+            max_entries: self.engine.budget().max().entries,
+            weight: self.engine.budget().weight(),
+            max_weight: self.engine.budget().max().weight,
             evicted: counts.evicted,
             expired: counts.expired,
         }

@@ -21,6 +21,9 @@ fn hits_and_misses_allocate_nothing() {
     let tier = MemoryTier::new(100, 1 << 20, Arc::new(SystemClock::new())).unwrap();
     tier.insert(1, "a", entry(1, Moment::NEVER, Moment::NEVER), Fill::Write);
 
+    // The first read of a thread makes the place where its reads are counted.
+    assert!(cache.get("a").is_some() && tier.get(1, "a", Moment::START).is_some());
+
     let region = Region::new(ALLOCATOR);
     for _ in 0..100 {
         assert!(cache.get("a").is_some() && cache.get("b").is_none() && cache.contains("a"));

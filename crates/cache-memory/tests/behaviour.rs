@@ -39,6 +39,47 @@ fn a_cache_of_fifty_really_holds_fifty() {
     assert_eq!((cache.len(), cache.stats().evicted), (50, 1));
 }
 
+/// One bound for all shards: how keys are divided among them does not show.
+#[test]
+fn as_many_entries_as_allowed_are_held_whatever_the_number_of_shards() {
+    for shards in [1, 8, 64] {
+        let cache = MemoryCache::builder().max_entries(1000).shards(shards).build().unwrap();
+        for n in 0..1000u64 {
+            cache.insert(n, n, ()).unwrap();
+        }
+        assert!((0..1000).all(|n| cache.get(&n) == Some(n)), "{shards} shards");
+        for n in 1000..3000 {
+            cache.insert(n, n, ()).unwrap();
+            assert_eq!((cache.len(), cache.get(&n)), (1000, Some(n)), "{shards} shards");
+        }
+        assert_eq!(cache.stats().evicted, 2000);
+    }
+}
+
+#[test]
+fn a_shard_that_holds_nothing_gets_a_place_from_another() {
+    let cache = MemoryCache::builder().max_entries(4).shards(4).build().unwrap();
+    for n in 0..1000u64 {
+        cache.insert(n, n, ()).unwrap();
+        assert_eq!((cache.len(), cache.get(&n)), ((n as usize + 1).min(4), Some(n)));
+    }
+}
+
+/// Entries of a life that is over hold no place, also in shards that nobody has changed since.
+#[test]
+fn what_was_retired_leaves_its_place_to_others() {
+    let cache = MemoryCache::builder().max_entries(1000).shards(8).build().unwrap();
+    for life in 0..3u64 {
+        for n in 0..1000 {
+            cache.insert(n, life, ()).unwrap();
+        }
+        let held = (0..1000).filter(|n| cache.get(n) == Some(life)).count();
+        assert_eq!((held, cache.len()), (1000, 1000), "life {life}");
+        if life == 1 { cache.clear() } else { cache.retire() };
+        assert_eq!(cache.len(), 0);
+    }
+}
+
 #[test]
 fn overwriting_at_capacity_evicts_nobody() {
     let (cache, _) = cache(10);

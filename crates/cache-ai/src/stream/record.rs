@@ -10,7 +10,7 @@ use crate::answer::{Answer, Generated, Outcome};
 use crate::answered::Source;
 use crate::blocking::blocking;
 use crate::cache::Shared;
-use crate::entry::{Body, Entry, Timed};
+use crate::entry::{Body, Entry, Recorded, Timed};
 use crate::gate::Refused;
 use crate::key::Keyed;
 use crate::samples::name_of;
@@ -74,7 +74,7 @@ pub(super) async fn recorded<A: Answer>(
     });
     let (outcome, reason, events) = judged.await?;
     let now = shared.timer.unix_millis();
-    let mut entry = Entry::new(keyed, sample, Body::Events(events), &outcome, took, now);
+    let mut entry = Entry::new(keyed, sample, Body::Events(Recorded::new(events)), &outcome, took, now);
     entry.head.refused = reason;
     Some((entry, reason))
 }

@@ -41,9 +41,10 @@ impl<E> Replaying<E> {
     pub(super) fn of<A: Answer<Event = E>>(entry: &Entry<A>, replay: Replay, timer: Arc<dyn Timer>) -> Self {
         let events = match (replay, &entry.body) {
             (Replay::Rechunked { characters, every }, _) => rechunked(entry, characters, every),
-            (Replay::AsRecorded, Body::Events(events)) => events.clone(),
-            (Replay::AtOnce, Body::Events(events)) => {
-                events.iter().map(|timed| Timed { after_ms: 0, event: Arc::clone(&timed.event) }).collect()
+            (Replay::AsRecorded, Body::Events(recorded)) => recorded.events.to_vec(),
+            (Replay::AtOnce, Body::Events(recorded)) => {
+                let now = |timed: &Timed<E>| Timed { after_ms: 0, event: Arc::clone(&timed.event) };
+                recorded.events.iter().map(now).collect()
             }
             (Replay::AtOnce | Replay::AsRecorded, _) => rechunked(entry, usize::MAX, Duration::ZERO),
         };

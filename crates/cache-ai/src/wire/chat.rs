@@ -16,6 +16,12 @@ pub struct Chat(pub Value);
 /// The texts of a message that come piece by piece.
 const TEXTS: [&str; 4] = ["reasoning_content", "reasoning", "content", "refusal"];
 
+/// Texts inside of its calls and its voice that do as well.
+const INNER_TEXTS: [&str; 4] = ["arguments", "input", "data", "transcript"];
+
+/// Texts that some send again and again: the last is right.
+const WHOLE_TEXTS: [&str; 4] = ["role", "id", "type", "name"];
+
 impl Chat {
     /// The text of the first choice.
     pub fn text(&self) -> &str {
@@ -26,6 +32,8 @@ impl Chat {
 
 impl Answer for Chat {
     type Event = Value;
+
+    const KIND: Option<&'static str> = Some("chat");
 
     fn outcome(&self) -> Outcome {
         let choices = self.0["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -104,7 +112,8 @@ impl Answer for Chat {
                 if is_chat { json!({}) } else { json!("") },
             );
             end.insert("finish_reason".into(), choice["finish_reason"].clone());
-            end.extend(choice.get("logprobs").map(|logprobs| ("logprobs".to_owned(), logprobs.clone())));
+            let others = choice.as_object().into_iter().flatten().filter(|(name, _)| is_other(name));
+            end.extend(others.map(|(name, value)| (name.clone(), value.clone())));
             events.push(chunk(json!([end])));
         }
         if let Some(usage) = usage {
@@ -122,8 +131,10 @@ struct Choice {
     message: Map<String, Value>,
     tools: BTreeMap<u64, Map<String, Value>>,
     text: Option<String>,
-    logprobs: Option<Value>,
+    others: Map<String, Value>,
     finish: Option<Value>,
+    /// Something came in pieces of which nobody knows what they make.
+    is_unclear: bool,
 }
 
 impl Choice {
@@ -134,24 +145,30 @@ impl Choice {
         if has(&choice["finish_reason"]) {
             self.finish = Some(choice["finish_reason"].clone());
         }
-        if let Some(logprobs) = choice.get("logprobs").filter(|value| !value.is_null()) {
-            merge(self.logprobs.get_or_insert_default(), logprobs);
+        for (name, value) in choice.as_object().into_iter().flatten() {
+            if name == "logprobs" {
+                self.is_unclear |= !merge_field(&mut self.others, name, value);
+            } else if is_other(name) && !value.is_null() {
+                self.others.insert(name.clone(), value.clone());
+            }
         }
         for (name, value) in choice["delta"].as_object().into_iter().flatten() {
             if name == "tool_calls" {
                 for call in value.as_array().into_iter().flatten() {
                     let at = call["index"].as_u64().unwrap_or(self.tools.len() as u64);
-                    take_tool(self.tools.entry(at).or_default(), call);
+                    let tool = self.tools.entry(at).or_default();
+                    for (name, value) in call.as_object().into_iter().flatten() {
+                        self.is_unclear |= name != "index" && !merge_field(tool, name, value);
+                    }
                 }
-            } else if !value.is_null() {
-                let slot = self.message.entry(name.clone()).or_insert(Value::Null);
-                if TEXTS.contains(&name.as_str()) { append(slot, value) } else { merge(slot, value) }
+            } else {
+                self.is_unclear |= !merge_field(&mut self.message, name, value);
             }
         }
     }
 
     fn is_whole(&self) -> bool {
-        self.finish.is_some()
+        self.finish.is_some() && !self.is_unclear
     }
 
     fn into_value(self, index: u64, is_chat: bool) -> Value {
@@ -170,55 +187,42 @@ impl Choice {
             choice.insert("text".into(), json!(self.text.unwrap_or_default()));
         }
         choice.insert("finish_reason".into(), self.finish.unwrap_or_default());
-        choice.extend(self.logprobs.map(|logprobs| ("logprobs".to_owned(), logprobs)));
+        choice.extend(self.others);
         Value::Object(choice)
     }
 }
 
-/// A piece of a tool call: its id and name come once, its arguments piece by piece.
-fn take_tool(tool: &mut Map<String, Value>, call: &Value) {
-    for (name, value) in call.as_object().into_iter().flatten() {
-        if name == "index" || value.is_null() {
-            continue;
-        }
-        let slot = tool.entry(name.clone()).or_insert(Value::Null);
-        match (name.as_str(), value) {
-            ("function" | "custom", Value::Object(parts)) => {
-                for (part, value) in parts.iter().filter(|(_, value)| !value.is_null()) {
-                    if !slot.is_object() {
-                        *slot = json!({});
-                    }
-                    let inner = &mut slot[part.as_str()];
-                    if part == "arguments" || part == "input" {
-                        append(inner, value);
-                    } else {
-                        *inner = value.clone();
-                    }
-                }
-            }
-            _ => *slot = value.clone(),
-        }
-    }
+/// Whether a choice's field is one that is not put together from its parts.
+fn is_other(name: &str) -> bool {
+    !["index", "delta", "message", "text", "finish_reason"].contains(&name)
 }
 
-fn append(slot: &mut Value, piece: &Value) {
-    match (slot, piece) {
-        (Value::String(text), Value::String(piece)) => text.push_str(piece),
-        (slot, piece) => *slot = piece.clone(),
-    }
+fn merge_field(fields: &mut Map<String, Value>, name: &str, piece: &Value) -> bool {
+    piece.is_null() || merge(fields.entry(name).or_insert(Value::Null), name, piece)
 }
 
-/// Lists grow, objects are merged, of anything else the last is right.
-fn merge(slot: &mut Value, piece: &Value) {
+/// Puts a piece to what came before: lists grow, objects are merged, texts that are known to come in pieces are put
+/// together, of numbers and the like the last is right. `false` if nobody knows.
+fn merge(slot: &mut Value, name: &str, piece: &Value) -> bool {
+    let is_in_pieces = TEXTS.contains(&name) || INNER_TEXTS.contains(&name);
     match (slot, piece) {
         (Value::Array(items), Value::Array(more)) => items.extend(more.iter().cloned()),
         (Value::Object(fields), Value::Object(more)) => {
-            for (name, value) in more {
-                merge(fields.entry(name.clone()).or_insert(Value::Null), value);
-            }
+            // Each of them, whatever became of those before.
+            return more.iter().fold(true, |known, (name, piece)| merge_field(fields, name, piece) && known);
         }
-        (slot, piece) => *slot = piece.clone(),
+        (Value::String(text), Value::String(piece)) if is_in_pieces => text.push_str(piece),
+        (slot, piece) if !has(slot) || WHOLE_TEXTS.contains(&name) => *slot = piece.clone(),
+        (slot, piece) if has(piece) => {
+            let is_plain = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_));
+            if !(is_plain(slot) && is_plain(piece)) {
+                return false;
+            }
+            *slot = piece.clone();
+        }
+        _ => {}
     }
+    true
 }
 
 /// The deltas that bring a choice, without its end.
@@ -230,7 +234,7 @@ fn deltas(choice: &Value, characters: Option<usize>) -> Vec<Value> {
     }
     let Some(message) = choice["message"].as_object() else { return deltas };
     let mut first = message.clone();
-    TEXTS.iter().for_each(|name| drop(first.remove(*name)));
+    first.retain(|name, value| !TEXTS.contains(&name.as_str()) || !value.is_string());
     first.remove("tool_calls");
     deltas.push(Value::Object(first));
     for name in TEXTS {
@@ -241,12 +245,12 @@ fn deltas(choice: &Value, characters: Option<usize>) -> Vec<Value> {
         let mut head = call.clone();
         head["index"] = json!(at);
         let kind = if has(&call["custom"]) { ("custom", "input") } else { ("function", "arguments") };
-        let arguments = call[kind.0][kind.1].as_str().unwrap_or_default().to_owned();
-        if has(&call[kind.0]) {
+        let arguments = call[kind.0][kind.1].as_str().unwrap_or_default();
+        if call[kind.0][kind.1].is_string() {
             head[kind.0][kind.1] = json!("");
         }
         deltas.push(json!({"tool_calls": [head]}));
-        for piece in pieces(&arguments, characters) {
+        for piece in pieces(arguments, characters) {
             deltas.push(json!({"tool_calls": [{"index": at, kind.0: {kind.1: piece}}]}));
         }
     }

@@ -15,6 +15,8 @@ pub struct Responses(pub Value);
 impl Answer for Responses {
     type Event = Value;
 
+    const KIND: Option<&'static str> = Some("responses");
+
     fn outcome(&self) -> Outcome {
         let finish = match word(&self.0["status"]) {
             "incomplete" if word(&self.0["incomplete_details"]["reason"]) == "content_filter" => {
