@@ -48,10 +48,18 @@ impl Shared {
         control.check()?;
         let control = if self.only_if_cached { control.but_only_if_cached() } else { control };
         let question = Question::of(request, policy.schema.as_ref()).await?;
-        let keyed = self.keyer.key(&question).await?;
+        let keyed = self.key(&question).await?;
         let sample = self.turns.pick(policy.repeats(), &keyed.digest, control.sample);
         let name = name_of(&keyed.name, sample);
         Ok(Asked { shared: self, keyed: Arc::new(keyed), control, policy, sample, name, began })
+    }
+
+    /// Names a question, and tells who watches how long that took.
+    pub(crate) async fn key(&self, question: &Question<'_>) -> Result<Keyed, Error> {
+        let began = self.timer.now();
+        let keyed = self.keyer.key(question).await;
+        self.cache.tell_work("key", question.len(), self.timer.now().since(began));
+        keyed
     }
 
     /// How an answer is to be kept.

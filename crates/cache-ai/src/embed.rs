@@ -238,7 +238,7 @@ impl AiCache {
         let request = spec.request.clone().text(text);
         let schema = self.shared.operations.of(EMBEDDING).schema.as_ref();
         let question = Question::of(&request, schema).await?;
-        let keyed = self.shared.keyer.key(&question).await?;
+        let keyed = self.shared.key(&question).await?;
         Ok(Item { text: text.into(), keyed: Arc::new(keyed) })
     }
 }

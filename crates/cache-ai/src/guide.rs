@@ -126,7 +126,7 @@ impl TenantCache {
         let policy = shared.operations.of(operation);
         let given = canonical_options(options)?;
         let question = Question::of_text(&self.tenant, operation, text, given, policy.schema.as_ref())?;
-        let keyed = shared.keyer.key(&question).await?;
+        let keyed = shared.key(&question).await?;
         Ok(Explanation::of(shared, policy, &question, keyed))
     }
 
@@ -140,7 +140,7 @@ impl TenantCache {
         let schema = shared.operations.of(operation).schema.as_ref();
         let given = canonical_options(options)?;
         let question = Question::of_text(&self.tenant, operation, text, given, schema)?;
-        shared.keyer.key(&question).await
+        shared.key(&question).await
     }
 }
 

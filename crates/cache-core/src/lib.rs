@@ -5,11 +5,14 @@ mod error;
 mod feed;
 mod forward;
 mod hash;
+mod health;
 mod key;
 mod local;
 mod observer;
 mod options;
 mod problems;
+mod stats;
+mod status;
 mod store;
 mod ttl;
 mod value;
@@ -19,11 +22,16 @@ pub use clock::{Clock, Moment, Sleep, SystemClock, Timer};
 pub use error::{BoxError, Error, ErrorKind};
 pub use feed::{FeedSink, MAX_TAG_LEN, Mark, check_tag};
 pub use hash::{Seed, random_u64};
+pub use health::{BreakerState, Coherence, Health, HealthStatus};
 pub use key::{Key, MAX_KEY_LEN, MAX_NAMESPACE_LEN, Namespace, check_key, redact};
 pub use local::{Fill, FillToken, Filled, LocalEntry, LocalTier, LocalUsage, Meta};
-pub use observer::{Event, LoadResult, Observer, ReadResult, Tier};
+pub use observer::{Event, LoadResult, Observer, ReadResult, Tier, Watched, WriteResult};
 pub use options::{LoadOptions, MAX_TAGS, SetOptions, StaleMode};
 pub use problems::Problems;
+pub use stats::{
+    BreakerStats, LoadStats, MemoryUsage, QueueStats, ReadStats, RefusedStats, Stats, WriteStats,
+};
+pub use status::Status;
 pub use store::{
     Capability, Claim, Feed, FeedMode, LinkId, LinkState, LinkStatus, Marks, Page, PutIf, Read, RemoveIf,
     Store, Stored, Written,

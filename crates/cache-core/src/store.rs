@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde::Serialize;
 
 use crate::{Error, FeedSink, Key, Mark, Moment, Namespace, Stamp, Ttl, Version};
 
@@ -70,7 +71,8 @@ pub enum FeedMode {
 pub struct LinkId(pub u64);
 
 /// The state of the way to the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LinkStatus {
     /// Not yet tried, or trying.

@@ -135,6 +135,13 @@ impl AiSetup {
         timer(timer: Arc<dyn Timer>);
     }
 
+    /// As [`CacheSetup::performance_monitor`].
+    #[cfg(feature = "monitor")]
+    pub fn performance_monitor(mut self, monitor: Arc<cache_monitor::PerformanceMonitor>) -> Self {
+        self.setup = self.setup.performance_monitor(monitor);
+        self
+    }
+
     /// As [`CacheSetup::sealing`].
     #[cfg(feature = "seal")]
     pub fn sealing(mut self, keys: cache_tiered::Keyring) -> Self {

@@ -24,6 +24,11 @@ pub use cache_core::{
     Cacheable, Clock, Event, FeedMode, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment,
     Observer, ReadResult, Sleep, Store, Timer,
 };
+/// Watching: the monitor's types.
+#[cfg(feature = "monitor")]
+pub use cache_monitor as monitor;
+#[cfg(feature = "monitor")]
+pub use cache_monitor::{PerformanceMonitor, Thresholds};
 #[cfg(feature = "seal")]
 pub use cache_tiered::Keyring;
 pub use cache_tiered::{

@@ -11,9 +11,13 @@ use cache_tiered::{BreakerSettings, Cache, OnStoreError, Settings, TokioTimer};
 use crate::config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
 use crate::presets::Preset;
 use crate::redis_url::RedisUrl;
-use crate::resolve::resolve;
+use crate::resolve::{Plan, resolve};
 use crate::secret::Secret;
 use crate::tiers::Tiers;
+
+/// How often the thresholds of a monitor are judged.
+#[cfg(feature = "monitor")]
+const JUDGED_EVERY: Duration = Duration::from_secs(10);
 
 /// A cache to be: set what differs from the preset, then `.await` it.
 ///
@@ -49,6 +53,8 @@ pub struct CacheSetup {
     store: Option<Arc<dyn Store>>,
     observer: Option<Arc<dyn Observer>>,
     timer: Option<Arc<dyn Timer>>,
+    #[cfg(feature = "monitor")]
+    monitor: Option<Arc<cache_monitor::PerformanceMonitor>>,
     #[cfg(feature = "seal")]
     sealing: Option<cache_tiered::Keyring>,
 }
@@ -69,6 +75,8 @@ impl CacheSetup {
             store: None,
             observer: None,
             timer: None,
+            #[cfg(feature = "monitor")]
+            monitor: None,
             #[cfg(feature = "seal")]
             sealing: None,
         }
@@ -266,8 +274,29 @@ impl CacheSetup {
         self
     }
 
-    /// Who is told what happens.
-    #[doc(alias = "performance_monitor")]
+    /// The monitor that watches this cache, and maybe others. Its thresholds are judged every 10 seconds if the setup is
+    /// awaited on a tokio runtime; elsewhere call [`check`](cache_monitor::PerformanceMonitor::check).
+    ///
+    /// ```
+    /// use cache_factory::{CacheFactory, PerformanceMonitor, Thresholds, durations::secs};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
+    /// # #[cfg(feature = "memory")] {
+    /// let monitor = PerformanceMonitor::new();
+    /// monitor.configure_thresholds(Thresholds { operation_slow: secs(1), ..Thresholds::default() })?;
+    /// let cache = CacheFactory::new().for_web_app().memory_only().performance_monitor(monitor.clone()).await?;
+    /// # cache.get::<String>("user:1").await?;
+    /// # assert_eq!(monitor.snapshot().caches[0].stats.reads.misses, 1);
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "monitor")]
+    pub fn performance_monitor(mut self, monitor: Arc<cache_monitor::PerformanceMonitor>) -> Self {
+        self.monitor = Some(monitor);
+        self
+    }
+
+    /// Who is told what happens. An error beside a monitor, which is such a one.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
@@ -308,8 +337,25 @@ impl CacheSetup {
     /// All that is wrong, without opening anything.
     #[cfg(feature = "ai")]
     pub(crate) fn check(&self) -> Result<(), Error> {
+        self.plan().map(drop)
+    }
+
+    /// What is to be built.
+    ///
+    /// # Errors
+    /// All that is wrong, without opening anything.
+    fn plan(&self) -> Result<Plan, Error> {
         let Self { preset, config, code, store, .. } = self;
-        resolve(preset, code.clone(), config.clone(), store.is_some()).map(drop)
+        let plan = resolve(preset, code.clone(), config.clone(), store.is_some());
+        #[cfg(feature = "monitor")]
+        if self.observer.is_some() && self.monitor.is_some() {
+            let mut problems = cache_core::Problems::default();
+            problems.take(plan.as_ref().map_err(Error::clone));
+            problems
+                .add("observer and performance_monitor: a cache reports to one of them, leave the other out");
+            problems.configuration()?;
+        }
+        plan
     }
 
     /// All that a cache is made of.
@@ -317,12 +363,15 @@ impl CacheSetup {
     /// # Errors
     /// All that is wrong with the setup; those of connecting to Redis.
     pub(crate) async fn parts(self) -> Result<Parts, Error> {
-        #[cfg(feature = "seal")]
-        let sealing = self.sealing;
-        let Self { operation, preset, config, code, store, observer, timer, .. } = self;
+        let operation = self.operation;
         let named = |error: Error| error.in_operation(operation);
         #[allow(unused_mut, reason = "changed in a build with the feature `seal`")]
-        let mut plan = resolve(preset, code, config, store.is_some()).map_err(named)?;
+        let mut plan = self.plan().map_err(named)?;
+        #[cfg(feature = "seal")]
+        let sealing = self.sealing;
+        #[cfg(feature = "monitor")]
+        let monitor = self.monitor;
+        let Self { store, observer, timer, .. } = self;
         #[cfg(feature = "seal")]
         {
             plan.settings.sealing = sealing;
@@ -336,6 +385,14 @@ impl CacheSetup {
                 "sealing has no effect on a memory-only cache: leave it out, or give the cache a store";
             return Err(named(Error::new(cache_core::ErrorKind::Configuration, message)));
         }
+        #[cfg(feature = "monitor")]
+        let observer = observer.or_else(|| {
+            let monitor = monitor?;
+            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                runtime.spawn(monitor.watch_over(Arc::clone(&timer), JUDGED_EVERY));
+            }
+            Some(monitor)
+        });
         Ok(Parts {
             namespace: plan.namespace,
             settings: plan.settings,

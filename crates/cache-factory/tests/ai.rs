@@ -39,6 +39,20 @@ async fn the_preset_is_the_guides() {
     }
 }
 
+#[cfg(feature = "monitor")]
+#[tokio::test]
+async fn a_monitor_sees_reads_loads_and_how_long_keys_take() {
+    let monitor = cache_factory::PerformanceMonitor::new();
+    let setup = CacheFactory::new().for_ai_app().memory_only().performance_monitor(monitor.clone());
+    let cache = setup.await.unwrap().for_tenant(Tenant::shared());
+    cache.explain("a text", "qa", &()).await.unwrap();
+    cache.get_cached_response::<Value>("a text", "qa", &()).await.unwrap();
+    let app = &monitor.snapshot().caches[0];
+    let keys = app.work.iter().find(|work| work.operation == "key");
+    assert!(keys.is_some_and(|keys| keys.count >= 1), "{:?}", app.work);
+    assert_eq!(app.stats.reads.misses, 1);
+}
+
 #[tokio::test]
 async fn a_configuration_with_an_ai_table_is_for_ai_from_config_alone() {
     let text =

@@ -31,7 +31,7 @@ async fn stored(cache: &cache_factory::Cache, recorder: &Recorder, length: usize
     // MessagePack puts three bytes before a text of this length.
     cache.set("k", &"x".repeat(length - 3), ()).await.unwrap();
     match recorder.take().as_slice() {
-        [Recorded::Write { stored: Some(stored), .. }] => *stored,
+        [.., Recorded::Write { stored: Some(stored), .. }] => *stored,
         other => panic!("{other:?}"),
     }
 }

@@ -66,7 +66,7 @@ async fn is_compressed(cache: &Cache, recorder: &Recorder, length: usize) -> boo
     // MessagePack puts three bytes before a text of this length.
     cache.set("k", &"x".repeat(length - 3), ()).await.unwrap();
     match recorder.take().as_slice() {
-        [Recorded::Write { bytes, stored: Some(stored), .. }] => {
+        [.., Recorded::Write { bytes, stored: Some(stored), .. }] => {
             assert_eq!(*bytes, length);
             stored < bytes
         }
@@ -97,7 +97,7 @@ async fn compression_level_decides_how_small_it_gets() {
         let cache = setup.compression_level(level).await.unwrap();
         cache.set("k", &text, ()).await.unwrap();
         match recorder.take().as_slice() {
-            [Recorded::Write { stored: Some(stored), .. }] => lengths.push(*stored),
+            [.., Recorded::Write { stored: Some(stored), .. }] => lengths.push(*stored),
             other => panic!("{other:?}"),
         }
     }
@@ -258,6 +258,32 @@ async fn the_observer_is_told() {
     let cache = web().observer(recorder.clone()).await.unwrap();
     cache.get::<String>("k").await.unwrap();
     assert_eq!(recorder.count(|event| matches!(event, Recorded::Read { key, .. } if key == "k")), 1);
+}
+
+#[cfg(feature = "monitor")]
+#[tokio::test]
+async fn the_performance_monitor_watches_and_judges_by_itself() {
+    use cache_factory::{PerformanceMonitor, Thresholds};
+
+    let clock = FakeClock::new();
+    let monitor = PerformanceMonitor::builder().clock(clock.clone()).build().unwrap();
+    let thresholds = Thresholds { memory_warning: 1, ..Thresholds::default() };
+    monitor.configure_thresholds(thresholds).unwrap();
+    let setup = web().timer(clock.clone()).performance_monitor(monitor.clone());
+    let cache = setup.clone().await.unwrap();
+    cache.set("k", "v", ()).await.unwrap();
+    settle().await;
+    assert_eq!(monitor.alerts(), []);
+    clock.advance(secs(10));
+    settle().await;
+    assert_eq!(monitor.alerts().len(), 1);
+    assert_eq!(monitor.snapshot().caches[0].stats, cache.stats());
+
+    let error = setup.observer(Recorder::new(1)).l1_cache_size(usize::MAX).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    for part in ["l1_cache_size", "observer and performance_monitor: a cache reports to one of them"] {
+        assert!(error.message().contains(part), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Error, Event, LinkStatus, LoadResult, Observer, ReadResult, Tier};
+use cache_core::{
+    Error, ErrorKind, Event, LinkStatus, LoadResult, Observer, ReadResult, Status, Tier, WriteResult,
+};
 use parking_lot::Mutex;
 
 /// An [`Event`] that may be kept.
@@ -20,8 +22,12 @@ pub enum Recorded {
         tier: Tier,
         /// How it ended.
         result: ReadResult,
-        /// How long it took, where it was measured.
-        took: Option<Duration>,
+        /// How what was found stood, or why there was nothing.
+        status: Status,
+        /// How long it took.
+        took: Duration,
+        /// For how many reads it stands.
+        stands_for: u32,
     },
     /// A load ended.
     Load {
@@ -36,6 +42,10 @@ pub enum Recorded {
     Write {
         /// The user's key.
         key: String,
+        /// What wrote it.
+        operation: &'static str,
+        /// How it ended.
+        result: WriteResult,
         /// Length of the serialised value in bytes.
         bytes: usize,
         /// Length of what is stored; `None` without a store.
@@ -47,6 +57,8 @@ pub enum Recorded {
     Invalidate {
         /// Which operation did it.
         operation: &'static str,
+        /// The user's key, if it was one.
+        key: Option<String>,
     },
     /// Stored bytes were passed over.
     Refused {
@@ -54,6 +66,20 @@ pub enum Recorded {
         key: String,
         /// Why.
         reason: &'static str,
+    },
+    /// The store was asked.
+    Store {
+        /// Which of its methods.
+        operation: &'static str,
+        /// How it failed, if it did.
+        error: Option<ErrorKind>,
+    },
+    /// Work on a key or value was done.
+    Work {
+        /// Which.
+        what: &'static str,
+        /// On how many bytes.
+        bytes: usize,
     },
     /// The store failed and the operation went on without it.
     Degraded {
@@ -74,11 +100,19 @@ pub enum Recorded {
 impl From<&Event<'_>> for Recorded {
     fn from(event: &Event<'_>) -> Self {
         match *event {
-            Event::Read { key, tier, result, took } => Self::Read { key: key.into(), tier, result, took },
+            Event::Read { key, tier, result, status, took, stands_for, .. } => {
+                Self::Read { key: key.into(), tier, result, status, took, stands_for }
+            }
             Event::Load { key, result, took } => Self::Load { key: key.into(), result: result.clone(), took },
-            Event::Write { key, bytes, stored, took } => Self::Write { key: key.into(), bytes, stored, took },
-            Event::Invalidate { operation } => Self::Invalidate { operation },
+            Event::Write { key, operation, result, bytes, stored, took, .. } => {
+                Self::Write { key: key.into(), operation, result, bytes, stored, took }
+            }
+            Event::Invalidate { operation, key } => {
+                Self::Invalidate { operation, key: key.map(str::to_owned) }
+            }
             Event::Refused { key, reason } => Self::Refused { key: key.into(), reason },
+            Event::Store { operation, error, .. } => Self::Store { operation, error },
+            Event::Work { what, bytes, .. } => Self::Work { what, bytes },
             Event::Degraded { operation, error } => Self::Degraded { operation, error: error.clone() },
             Event::Link { status } => Self::Link { status },
             _ => Self::Other(format!("{event:?}")),
@@ -89,13 +123,13 @@ impl From<&Event<'_>> for Recorded {
 /// An [`Observer`] that keeps the latest events, for assertions.
 ///
 /// ```
-/// use cache_core::{Event, Observer, ReadResult, Tier};
+/// use cache_core::{Event, Observer};
 /// use cache_testkit::{Recorded, Recorder};
 ///
 /// let recorder = Recorder::new(1000);
-/// recorder.event(&Event::Read { key: "k", tier: Tier::Store, result: ReadResult::Miss, took: None });
-/// let misses = recorder.count(|e| matches!(e, Recorded::Read { result: ReadResult::Miss, .. }));
-/// assert_eq!(misses, 1);
+/// recorder.event(&Event::Refused { key: "k", reason: "foreign" });
+/// let refused = recorder.count(|e| matches!(e, Recorded::Refused { reason: "foreign", .. }));
+/// assert_eq!(refused, 1);
 /// ```
 pub struct Recorder {
     capacity: usize,
@@ -164,13 +198,13 @@ mod tests {
     fn the_latest_events_are_kept_and_no_more() {
         let recorder = Recorder::new(2);
         for operation in ["a", "b", "c"] {
-            recorder.event(&Event::Invalidate { operation });
+            recorder.event(&Event::Invalidate { operation, key: None });
         }
         let operations: Vec<_> = recorder
             .take()
             .into_iter()
             .map(|event| match event {
-                Recorded::Invalidate { operation } => operation,
+                Recorded::Invalidate { operation, .. } => operation,
                 other => panic!("{other:?}"),
             })
             .collect();

@@ -35,21 +35,29 @@ pub(crate) async fn apart<R: Send + 'static>(bytes: usize, work: impl FnOnce() -
 impl Engine {
     /// As [`cache_codec::seal`], and sealed with a key if there is one.
     pub(crate) async fn seal(&self, header: &Header, key: &Key, payload: &Bytes) -> Result<Bytes, Error> {
-        if payload.len() <= LARGE {
-            return seal(&self.settings, header, key, payload);
-        }
-        let (header, key, payload) = (header.clone(), key.clone(), payload.clone());
-        let settings = self.settings.clone();
-        apart(payload.len(), move || seal(&settings, &header, &key, &payload)).await
+        let (began, bytes) = (self.watched_since(), payload.len());
+        let sealed = if bytes <= LARGE {
+            seal(&self.settings, header, key, payload)
+        } else {
+            let (header, key, payload) = (header.clone(), key.clone(), payload.clone());
+            let settings = self.settings.clone();
+            apart(bytes, move || seal(&settings, &header, &key, &payload)).await
+        };
+        self.tell_work("compress", bytes, began);
+        sealed
     }
 
     /// As [`cache_codec::open`], of what [`Engine::seal`] made.
     pub(crate) async fn open(&self, stored: &Bytes, key: &Key) -> Result<Opened, OpenError> {
-        if stored.len() <= LARGE {
-            return open(&self.settings, stored, key);
-        }
-        let (stored, key, settings) = (stored.clone(), key.clone(), self.settings.clone());
-        apart(stored.len(), move || open(&settings, &stored, &key)).await
+        let (began, bytes) = (self.watched_since(), stored.len());
+        let opened = if bytes <= LARGE {
+            open(&self.settings, stored, key)
+        } else {
+            let (stored, key, settings) = (stored.clone(), key.clone(), self.settings.clone());
+            apart(bytes, move || open(&settings, &stored, &key)).await
+        };
+        self.tell_work("decompress", bytes, began);
+        opened
     }
 }
 

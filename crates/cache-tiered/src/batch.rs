@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cache_core::{Error, Key, ReadResult, SetOptions, Store, check_key};
+use cache_core::{Error, Key, ReadResult, SetOptions, Status, Store, check_key};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -11,7 +11,6 @@ use crate::cache::Cache;
 use crate::data::Data;
 use crate::engine::Engine;
 use crate::find::Found;
-use crate::receipt::Status;
 
 /// What became of a write of many keys: those that failed, each with its error. The others are done.
 #[derive(Clone, Default)]
@@ -94,6 +93,7 @@ impl Cache {
 impl Engine {
     async fn get_many<T: Data>(&self, keys: &[&str]) -> Result<Vec<Option<Arc<T>>>, Error> {
         self.check_open()?;
+        let reading = self.reading("get_many");
         let found = self.find_many(keys).await?;
         let mut values = Vec::with_capacity(keys.len());
         for (&key, mut found) in keys.iter().zip(found) {
@@ -102,7 +102,8 @@ impl Engine {
             let value = self.fresh_as(hash, key, &mut found).await;
             let tier = found.entry.as_ref().filter(|_| value.is_some()).map(|(_, tier)| *tier);
             let result = if value.is_some() { ReadResult::Hit } else { ReadResult::Miss };
-            self.count_read(hash, key, tier, result);
+            self.count_read(hash, tier, result);
+            self.tell_read(key, reading, tier, result, &found);
             values.push(value);
         }
         Ok(values)

@@ -19,6 +19,7 @@ use crate::load::{Planned, Waited, spawn};
 use crate::load_task::{Load, LoadOutcome};
 use crate::loader::{Loaded, Said};
 use crate::reentry::Frame;
+use crate::watched::Reading;
 
 /// A batch loader whose types are forgotten.
 type ErasedBatchLoader = Box<
@@ -108,17 +109,17 @@ impl Engine {
         self.check_tags(!options.entry.tags.is_empty())?;
         let deadline = self.load_deadline(options.load_timeout);
         let mut loader = Some(loader);
-        let mut first = true;
+        let mut reading = Some(self.reading("get_many_or_load"));
         loop {
             let as_of = self.marks.newest();
             let found = self.find_many(keys).await?;
             let mut members = Vec::new();
             let mut parts = Vec::with_capacity(keys.len());
             for (&key, found) in keys.iter().zip(found) {
-                let part = self.part_of::<T>(key, found, options.stale, deadline, first, &mut members);
+                let part = self.part_of::<T>(key, found, options.stale, deadline, reading, &mut members);
                 parts.push(part.await);
             }
-            first = false;
+            reading = None;
             if !members.is_empty() {
                 // The loader runs anyway, so it also loads what a load that began too early may not bring.
                 for (&key, part) in keys.iter().zip(&mut parts) {
@@ -151,11 +152,11 @@ impl Engine {
         found: Found,
         stale: StaleMode,
         deadline: Moment,
-        first: bool,
+        reading: Option<Reading>,
         members: &mut Vec<Member>,
     ) -> Part<T> {
         let hash = self.seed.hash(key);
-        let Planned { found, value, plan, failure } = self.plan::<T>(hash, key, found, stale, first).await;
+        let Planned { found, value, plan, failure } = self.plan::<T>(hash, key, found, stale, reading).await;
         let serve = match (plan, failure) {
             (Plan::Serve | Plan::ServeStale, _) => return Part::Known(Ok(value)),
             (Plan::Refuse, Some(failure)) => return Part::Known(Err(failure)),

@@ -5,9 +5,8 @@
 
 use std::time::Duration;
 
-use cache_core::{Error, ErrorKind, Moment, Namespace, Problems};
+use cache_core::{BreakerState, Error, ErrorKind, Moment, Namespace, Problems};
 use parking_lot::Mutex;
-use serde::Serialize;
 
 /// When the store is left alone, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +39,6 @@ impl BreakerSettings {
             format!("breaker.open_for is {open_for:?}, {least:?} to {most:?} are allowed")
         });
     }
-}
-
-/// Whether the store is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BreakerState {
-    /// It is asked.
-    #[default]
-    Closed,
-    /// It is left alone: calls fail at once.
-    Open,
-    /// One call at a time tries it out; the others fail at once.
-    HalfOpen,
 }
 
 /// How a call of the store ended, as far as the store's health is concerned.

@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cache_core::Namespace;
+use cache_core::{Namespace, Stats};
 
 use crate::builder::CacheBuilder;
 use crate::engine::Engine;
 use crate::settings::Settings;
-use crate::stats::Stats;
 
 /// A two-tier cache: typed values in this process's memory, in front of a store that others share.
 ///
@@ -42,7 +41,7 @@ impl Cache {
     /// What the cache did so far and holds now.
     #[doc(alias = "get_cache_stats")]
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.engine)
+        self.engine.stats()
     }
 
     /// Ends the cache: every entry of tier 1 is void (its memory is let go with the last clone), and every later call of any clone is an error of the kind

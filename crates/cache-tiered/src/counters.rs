@@ -11,6 +11,9 @@ struct Stripe {
     local_hits: AtomicU64,
 }
 
+/// One hit of tier 1 in so many is reported.
+pub(crate) const SAMPLE: u32 = 256;
+
 /// A counter that only its owner names.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
@@ -62,6 +65,17 @@ impl Counters {
     pub(crate) fn local_hit(&self, hash: u64) {
         // The low bits pick the shard of tier 1; others are taken here so that stripes and shards do not coincide.
         self.stripes[(hash >> 40) as usize % STRIPES].local_hits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether the next hit of this key's stripe is one of the sample.
+    ///
+    /// The places of the sample lie as multiples of the golden ratio do, so that who asks for some keys in turn does not
+    /// meet it with the same one each time; the first hit is not among them.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are as good a number as all")]
+    pub(crate) fn is_sampled(&self, hash: u64) -> bool {
+        let hits = self.stripes[(hash >> 40) as usize % STRIPES].local_hits.load(Ordering::Relaxed);
+        (hits as u32).wrapping_mul(0x9E37_79B9) >= u32::MAX - (u32::MAX / SAMPLE)
     }
 
     pub(crate) fn local_hits(&self) -> u64 {

@@ -5,8 +5,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cache_core::{
-    Error, ErrorKind, Event, Feed, FeedSink, Fill, Filled, LinkId, LocalEntry, LocalTier, Mark, Moment,
-    Namespace, Observer, Seed, SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
+    Coherence, Error, ErrorKind, Event, Feed, FeedSink, Fill, Filled, LinkId, LinkStatus, LocalEntry,
+    LocalTier, Mark, Moment, Namespace, Observer, Seed, SetOptions, Stamp, Store, Timer, Ttl, VersionSource,
+    Watched,
 };
 
 use crate::apart::apart;
@@ -21,7 +22,7 @@ use crate::load_task::LoadOutcome;
 use crate::marks::{Learned, MarkTable};
 use crate::negative::Negative;
 use crate::outbox::Outbox;
-use crate::receipt::Coherence;
+use crate::receipt::kept_by;
 use crate::replay::Replay;
 use crate::settings::Settings;
 use crate::turn::Turns;
@@ -79,6 +80,10 @@ impl Engine {
         let can_clear = store.as_ref().is_some_and(|store| store.capability().marks);
         let engine = Arc::new_cyclic(|me| Self {
             me: Weak::clone(me),
+            observer: observer.map(|given| {
+                let watched: Weak<dyn Watched> = me.clone();
+                given.attach(&namespace, watched).unwrap_or(given)
+            }),
             outbox: Outbox::new(settings.replay_queue, can_clear),
             replay: Replay::default(),
             turns: Turns::default(),
@@ -90,7 +95,6 @@ impl Engine {
             settings,
             local,
             store,
-            observer,
             seed: Seed::random(),
             versions: VersionSource::new(),
             marks,
@@ -206,7 +210,7 @@ impl Engine {
     /// What keeps tier 1 in step with other processes now.
     pub(crate) fn coherence(&self) -> Coherence {
         match self.lease.trust(self.timer.now()) {
-            Trust::Proven => Coherence::of(self.shared_feed()),
+            Trust::Proven => kept_by(self.shared_feed()),
             Trust::Disconnected | Trust::Lost => Coherence::Disconnected,
         }
     }
@@ -306,6 +310,7 @@ impl FeedSink for Engine {
     fn invalidate(&self, key: &[u8]) {
         if let Some(user) = self.namespace.strip(key) {
             self.void(self.seed.hash(user), user);
+            self.tell(|| Event::Invalidate { operation: "told", key: Some(user) });
         }
     }
 
@@ -315,10 +320,15 @@ impl FeedSink for Engine {
         self.marks.forget();
         self.void_all();
         self.replay_missed(true);
+        self.tell(|| Event::Link { status: LinkStatus::Up });
     }
 
     fn mark(&self, mark: &Mark, at: Stamp) {
-        match (self.marks.learn(mark, at), mark) {
+        let learned = self.marks.learn(mark, at);
+        if learned != Learned::Known {
+            self.tell(|| Event::Invalidate { operation: "told_mark", key: None });
+        }
+        match (learned, mark) {
             (Learned::Known, _) | (Learned::InOrder, Mark::Tag(_)) => {}
             // A late mark names entries that may have been vouched for; looking for them here would take too long.
             (Learned::InOrder | Learned::Late | Learned::OtherIncarnation, _) => self.void_all(),

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cache_codec::{Action, OpenError, Opened};
 use cache_core::{
-    Error, Feed, Fill, FillToken, Key, LocalEntry, Mark, Meta, Moment, Read, RemoveIf, Stamp, Store, Stored,
-    Tier, Value, Version,
+    Coherence, Error, Feed, Fill, FillToken, Key, LocalEntry, Mark, Meta, Moment, Read, RemoveIf, Stamp,
+    Status, Store, Stored, Tier, Value, Version,
 };
 
 use crate::decide::{self, Freshness};
@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::flight::{Ending, Joined};
 use crate::lease::Trust;
 use crate::marks::Soundness;
-use crate::receipt::{Coherence, Receipt, Status};
+use crate::receipt::{Receipt, kept_by};
 
 /// What a look-up brought. The entry, if there is one, is fresh or stale, and sound.
 #[derive(Clone, Debug)]
@@ -340,7 +340,7 @@ impl Engine {
             status: found.status,
             coherence: match entry {
                 Some((entry, _)) if entry.meta.local_only => Coherence::Unsynced,
-                Some((_, Tier::Store)) => Coherence::of(self.shared_feed()),
+                Some((_, Tier::Store)) => kept_by(self.shared_feed()),
                 Some(_) if found.disconnected => Coherence::Disconnected,
                 _ => self.coherence(),
             },

@@ -37,6 +37,7 @@ impl Engine {
             );
         };
         let bound = self.settings.store_timeout;
+        let began = self.watched_since();
         let result = tokio::select! {
             biased;
             result = call => result,
@@ -46,6 +47,10 @@ impl Engine {
             )),
         };
         permit.end(&result, || self.timer.now());
+        if let Some(began) = began {
+            let (took, error) = (self.timer.now().since(began), result.as_ref().err().map(Error::kind));
+            self.tell(|| Event::Store { operation, took, error });
+        }
         if result.is_ok() {
             self.lease.answered();
             self.replay_missed(false);

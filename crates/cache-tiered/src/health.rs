@@ -1,42 +1,9 @@
 //! Whether a cache works.
 
-use cache_core::{Error, LinkStatus, PutIf, RemoveIf, Store, Ttl};
-use serde::Serialize;
+use cache_core::{Coherence, Error, Health, HealthStatus, LinkStatus, PutIf, RemoveIf, Store, Ttl};
 
-use crate::breaker::BreakerState;
 use crate::cache::Cache;
 use crate::engine::Engine;
-use crate::receipt::Coherence;
-
-/// How a cache is, and why.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Health {
-    /// In one word.
-    pub status: HealthStatus,
-    /// What is wrong, if anything is.
-    pub reasons: Vec<String>,
-    /// Name of the store; `None` without one.
-    pub store: Option<&'static str>,
-    /// What keeps tier 1 in step with other processes.
-    pub coherence: Coherence,
-    /// Whether the store is asked.
-    pub breaker: BreakerState,
-    /// Keys and tags that wait to be told to the store.
-    pub queued: usize,
-}
-
-/// How a cache is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HealthStatus {
-    /// Everything works.
-    Healthy,
-    /// It answers, but without its store or without being told of what others change.
-    Degraded,
-    /// It does not answer.
-    Unhealthy,
-}
 
 impl Cache {
     /// Tries the store out (put, get and remove of a key that nobody else uses) and says how the cache is. Takes at most
@@ -47,15 +14,9 @@ impl Cache {
 }
 
 impl Engine {
-    async fn health(&self) -> Health {
-        let mut health = Health {
-            status: HealthStatus::Healthy,
-            reasons: Vec::new(),
-            store: self.store.as_ref().map(|store| store.capability().name),
-            coherence: self.coherence(),
-            breaker: self.breaker.state(),
-            queued: 0,
-        };
+    pub(crate) async fn health(&self) -> Health {
+        let store = self.store.as_ref().map(|store| store.capability().name);
+        let mut health = Health::healthy(store, self.coherence(), self.breaker.state());
         if let Err(closed) = self.check_open() {
             health.status = HealthStatus::Unhealthy;
             health.reasons.push(closed.to_string());

@@ -34,7 +34,7 @@ impl Engine {
         self.check_open()?;
         self.check_tags(true).map_err(|error| error.in_operation(operation))?;
         self.counters.invalidations.one();
-        self.tell(|| Event::Invalidate { operation });
+        self.tell(|| Event::Invalidate { operation, key: None });
         let Some(store) = &self.store else {
             self.marks.bump(&mark);
             if mark == Mark::Clear {

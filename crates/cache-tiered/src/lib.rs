@@ -24,6 +24,7 @@ mod marks;
 mod negative;
 mod none;
 mod outbox;
+mod peek;
 mod read;
 mod receipt;
 mod reentry;
@@ -34,23 +35,24 @@ mod shards;
 mod stats;
 mod timer;
 mod turn;
+mod watched;
 mod write;
 mod writing;
 
 pub use batch::BatchReport;
-pub use breaker::{BreakerSettings, BreakerState};
+pub use breaker::BreakerSettings;
 pub use builder::CacheBuilder;
 pub use cache::Cache;
 #[cfg(feature = "seal")]
 pub use cache_codec::Keyring;
 pub use cache_codec::{Compression, Limits};
-pub use cache_core::{Error, ErrorKind, Format, LoadOptions, Namespace, SetOptions, StaleMode, Tier, Ttl};
-pub use data::Data;
-pub use health::{Health, HealthStatus};
-pub use loader::{LoadScope, Loaded, Loader, Plain, Scoped};
-pub use receipt::{Coherence, Receipt, Status};
-pub use settings::{OnStoreError, Settings};
-pub use stats::{
-    BreakerStats, LoadStats, MemoryUsage, QueueStats, ReadStats, RefusedStats, Stats, WriteStats,
+pub use cache_core::{
+    BreakerState, BreakerStats, Coherence, Error, ErrorKind, Format, Health, HealthStatus, LoadOptions,
+    LoadStats, MemoryUsage, Namespace, QueueStats, ReadStats, RefusedStats, SetOptions, StaleMode, Stats,
+    Status, Tier, Ttl, WriteStats,
 };
+pub use data::Data;
+pub use loader::{LoadScope, Loaded, Loader, Plain, Scoped};
+pub use receipt::Receipt;
+pub use settings::{OnStoreError, Settings};
 pub use timer::TokioTimer;

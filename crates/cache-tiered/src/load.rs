@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cache_core::{
-    Error, ErrorKind, Event, LoadOptions, Meta, Moment, ReadResult, StaleMode, Tier, check_key,
+    Error, ErrorKind, LoadOptions, Meta, Moment, ReadResult, StaleMode, Status, Tier, check_key,
 };
 
 use crate::cache::Cache;
@@ -14,8 +14,8 @@ use crate::find::{Found, Seen};
 use crate::flight::{Ending, GaveUp, Joined, Lead, Seat};
 use crate::load_task::{self, LoadOutcome, LoadTask};
 use crate::loader::{self, ErasedLoader, Loader};
-use crate::receipt::Status;
 use crate::reentry::{self, Frame};
+use crate::watched::Reading;
 
 impl Cache {
     /// The value of `key`; if there is none, what `loader` brings, which is then kept for `options`.
@@ -55,7 +55,7 @@ impl Cache {
         loader: impl Loader<T, Kind>,
     ) -> Result<Arc<T>, Error> {
         let asked = Ask::new(&self.engine, key.as_ref(), options.into())?;
-        if let Some(value) = self.engine.peek(asked.hash, asked.key) {
+        if let Some(value) = self.engine.peek(asked.hash, asked.key, "get_or_load") {
             return Ok(value);
         }
         Box::pin(asked.answer(loader::erase(loader))).await
@@ -97,14 +97,14 @@ impl Ask<'_> {
         engine.check_open()?;
         engine.check_tags(!self.options.entry.tags.is_empty())?;
         let mut loader = Some(loader);
-        let mut first = true;
+        let mut reading = Some(engine.reading("get_or_load"));
         let mut other_types = 0;
         loop {
             let as_of = engine.marks.newest();
             let found = engine.find(hash, key).await;
             let Planned { found, value, plan, failure } =
-                engine.plan::<T>(hash, key, found, self.options.stale, first).await;
-            first = false;
+                engine.plan::<T>(hash, key, found, self.options.stale, reading).await;
+            reading = None;
             match (plan, value, failure) {
                 (Plan::Serve | Plan::ServeStale, Some(value), _) => return Ok(value),
                 (Plan::ServeStaleAndLoad, Some(value), _) => {
@@ -184,14 +184,14 @@ pub(crate) struct Planned<T> {
 }
 
 impl Engine {
-    /// Plans for a caller with a loader, and counts its read if it is the `first` time.
+    /// Plans for a caller with a loader, and counts its read, the first time.
     pub(crate) async fn plan<T: Data>(
         &self,
         hash: u64,
         key: &str,
         mut found: Found,
         stale: StaleMode,
-        first: bool,
+        reading: Option<Reading>,
     ) -> Planned<T> {
         let mut value = None;
         if let Some((entry, _)) = &found.entry {
@@ -206,14 +206,15 @@ impl Engine {
         if plan == Plan::Refuse {
             self.counters.negative_answers.one();
         }
-        if first {
+        if let Some(reading) = reading {
             let tier = found.entry.as_ref().map(|(_, tier)| *tier);
             let result = match plan {
                 Plan::Serve => ReadResult::Hit,
                 Plan::ServeStale | Plan::ServeStaleAndLoad => ReadResult::Stale,
                 Plan::LoadOrStale | Plan::Load | Plan::Refuse => ReadResult::Miss,
             };
-            self.count_read(hash, key, tier, result);
+            self.count_read(hash, tier, result);
+            self.tell_read(key, reading, tier, result, &found);
         }
         Planned { found, value, plan, failure }
     }
@@ -295,30 +296,13 @@ impl Engine {
         }
     }
 
-    /// The value of a fresh entry of tier 1 that is held as `T`. The hit path: no lock but the shard's, no allocation.
-    #[inline]
-    pub(crate) fn peek<T: Data>(&self, hash: u64, key: &str) -> Option<Arc<T>> {
-        let now = self.timer.coarse();
-        if now >= self.lease.end() {
-            return None;
-        }
-        // The coarse clock may lag, so its latest is taken: near its end an entry is looked at with the precise clock.
-        let latest = now + self.coarse_error;
-        let value = self.local.get_fresh(hash, key, latest, self.marks.newest())?;
-        let value = value.downcast::<T>().ok()?;
-        self.counters.local_hit(hash);
-        Some(value)
-    }
-
-    pub(crate) fn count_read(&self, hash: u64, key: &str, tier: Option<Tier>, result: ReadResult) {
+    pub(crate) fn count_read(&self, hash: u64, tier: Option<Tier>, result: ReadResult) {
         match (result, tier) {
             (ReadResult::Hit, Some(Tier::Local)) => self.counters.local_hit(hash),
             (ReadResult::Hit, _) => self.counters.store_hits.one(),
             (ReadResult::Stale, _) => self.counters.stale_hits.one(),
             _ => self.counters.misses.one(),
         }
-        let last = if self.store.is_some() { Tier::Store } else { Tier::Local };
-        self.tell(|| Event::Read { key, tier: tier.unwrap_or(last), result, took: None });
     }
 
     /// Waits for a load until its time is over; then frees all who wait.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cache_core::{
     Encoded, Error, ErrorKind, Event, Fill, Filled, LoadOptions, LoadResult, LocalEntry, Meta, Moment, PutIf,
-    Stamp, Value, Version,
+    Stamp, Value, Version, WriteResult,
 };
 use futures_util::FutureExt;
 
@@ -19,6 +19,7 @@ use crate::loader::{ErasedLoader, LoadScope, Loaded, Said};
 use crate::marks::Soundness;
 use crate::reentry::Frame;
 use crate::replay::is_away;
+use crate::watched::Wrote;
 use crate::write;
 use crate::writing::Write;
 
@@ -135,6 +136,7 @@ impl Engine {
             return self.release(&load.key, &load.permit).await;
         }
         let keep = self.keep(&said.options);
+        let serializing = self.watched_since();
         // Serialising is the caller's code, which may panic.
         let encoding = catch_unwind(AssertUnwindSafe(|| match &value {
             Value::Typed(typed) => data::encode_typed(&**typed, self.settings.format, self.value_limit()),
@@ -159,6 +161,7 @@ impl Engine {
             write::stay_local(&mut meta, now, load.known, self.local_only_for());
         }
         let encoded_len = encoded.as_ref().map_or(0, |encoded| encoded.bytes.len());
+        self.tell_work("serialize", encoded_len, serializing);
         let entry = LocalEntry { value, meta, weight: Self::weight(&load.key, encoded_len) };
         let outcome = LoadOutcome::Loaded(entry.clone());
         let encoded = match encoded {
@@ -170,21 +173,32 @@ impl Engine {
                 return self.release(&load.key, &load.permit).await;
             }
         };
+        let mut stored = None;
         let kept = if matches!(load.permit, Permit::Local | Permit::Beside) {
             let kept = self.keep_local(&load, &entry);
             load.lead.answer(outcome);
             kept
         } else if self.settings.wait_for_write {
-            let kept = self.keep_stored(&load, entry, &keep, &encoded).await;
+            let kept = self.keep_stored(&load, entry, &keep, &encoded, &mut stored).await;
             load.lead.answer(outcome);
             kept
         } else {
             load.lead.answer(outcome);
-            self.keep_stored(&load, entry, &keep, &encoded).await
+            self.keep_stored(&load, entry, &keep, &encoded, &mut stored).await
         };
         if !kept {
             self.counters.fills_fenced.one();
         }
+        let result = if kept { WriteResult::Stored } else { WriteResult::Failed };
+        self.tell_write(&Wrote {
+            key: &load.key,
+            operation: "load",
+            result,
+            bytes: encoded_len,
+            stored,
+            fresh_for: keep.fresh.as_duration(),
+            began: now,
+        });
         self.tell_load(&load.key, if kept { &LoadResult::Stored } else { &LoadResult::Fenced }, load.began);
     }
 
@@ -215,7 +229,14 @@ impl Engine {
     }
 
     /// Writes a loaded value to the store on the terms of its permit, and keeps a copy in tier 1 if that was accepted.
-    async fn keep_stored(&self, load: &Load, entry: LocalEntry, keep: &Keep, encoded: &Encoded) -> bool {
+    async fn keep_stored(
+        &self,
+        load: &Load,
+        entry: LocalEntry,
+        keep: &Keep,
+        encoded: &Encoded,
+        stored: &mut Option<usize>,
+    ) -> bool {
         let Some(store) = &self.store else { return false };
         // A lease dies with any invalidation; without one the fences of this process are all there is.
         let leased = matches!(load.permit, Permit::Leased(_));
@@ -236,6 +257,7 @@ impl Engine {
             self.release(&load.key, &load.permit).await;
             return true;
         };
+        *stored = Some(sealed.len());
         let condition = match &load.permit {
             Permit::Leased(version) | Permit::Over(version) | Permit::Instead(version) => {
                 PutIf::Version(*version)

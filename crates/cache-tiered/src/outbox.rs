@@ -8,11 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cache_core::{Encoded, LocalEntry, Mark, Stamp, Version};
+use cache_core::{Encoded, LocalEntry, Mark, Stamp, Status, Version};
 use parking_lot::Mutex;
 
 use crate::engine::Keep;
-use crate::receipt::Status;
 
 /// The most bytes of values that wait; of a value that is too much its key is removed from the store instead.
 const MAX_BYTES: u64 = 16 << 20;

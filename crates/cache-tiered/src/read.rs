@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Error, ReadResult, check_key};
+use cache_core::{Error, ReadResult, Status, check_key};
 
 use crate::cache::Cache;
 use crate::data::Data;
 use crate::engine::Engine;
 use crate::find::Found;
-use crate::receipt::{Receipt, Status};
+use crate::receipt::Receipt;
 use crate::settings::OnStoreError;
 
 impl Cache {
@@ -35,7 +35,7 @@ impl Cache {
         let key = key.as_ref();
         check_key(key)?;
         let hash = self.engine.seed.hash(key);
-        if let Some(value) = self.engine.peek(hash, key) {
+        if let Some(value) = self.engine.peek(hash, key, "get") {
             return Ok(Some(value));
         }
         let (value, _) = Box::pin(self.engine.read::<T>(hash, key)).await?;
@@ -84,12 +84,14 @@ impl Engine {
     /// The slow path of a read: both tiers, without a loader.
     async fn read<T: Data>(&self, hash: u64, key: &str) -> Result<(Option<Arc<T>>, Found), Error> {
         self.check_open()?;
+        let reading = self.reading("get");
         let mut found = self.find(hash, key).await;
         self.may_degrade(&found)?;
         let value = self.fresh_as(hash, key, &mut found).await;
         let tier = found.entry.as_ref().filter(|_| value.is_some()).map(|(_, tier)| *tier);
         let result = if value.is_some() { ReadResult::Hit } else { ReadResult::Miss };
-        self.count_read(hash, key, tier, result);
+        self.count_read(hash, tier, result);
+        self.tell_read(key, reading, tier, result, &found);
         Ok((value, found))
     }
 

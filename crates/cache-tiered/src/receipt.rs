@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Feed, Tier};
-use serde::Serialize;
+use cache_core::{Coherence, Feed, Status, Tier};
 
 /// Where an answer came from, how old it is, and why it is what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,68 +20,12 @@ pub struct Receipt {
     pub coherence: Coherence,
 }
 
-/// How an answer stands, or why there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Status {
-    /// A fresh value.
-    Fresh,
-    /// Nothing is stored under the key, as far as this cache knows.
-    Absent,
-    /// A value is there but its time is over; `get_or_load` may serve it stale.
-    Stale,
-    /// A value was there and was voided by `invalidate_tag` or `clear`.
-    Invalidated,
-    /// Somebody is loading the value just now.
-    Loading,
-    /// Something is stored that cannot be read as this: wrong key, damaged, foreign, another type.
-    Refused,
-    /// The store did not answer.
-    StoreUnavailable,
-}
-
-impl Status {
-    /// The status as one word, stable for labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Fresh => "fresh",
-            Self::Absent => "absent",
-            Self::Stale => "stale",
-            Self::Invalidated => "invalidated",
-            Self::Loading => "loading",
-            Self::Refused => "refused",
-            Self::StoreUnavailable => "store_unavailable",
-        }
-    }
-}
-
-/// What keeps tier 1 in step with other processes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Coherence {
-    /// There is nobody to keep in step with: the cache is this process's own.
-    Private,
-    /// The store announces what others change.
-    Feed,
-    /// Writers publish what they change. What others change who do not is not announced.
-    PubSub,
-    /// Nothing: copies live by their TTL, and no longer than `untracked_max_age`.
-    TtlOnly,
-    /// Nothing: the link to the store does not show that it lives, so changes by others may have been missed.
-    Disconnected,
-    /// Nothing: the store could not take this value, so only this process has it, until the store can be told.
-    Unsynced,
-}
-
-impl Coherence {
-    pub(crate) fn of(shared_feed: Option<Feed>) -> Self {
-        match shared_feed {
-            None => Self::Private,
-            Some(Feed::Tracking) => Self::Feed,
-            Some(Feed::PubSub) => Self::PubSub,
-            Some(_) => Self::TtlOnly,
-        }
+/// What keeps tier 1 in step where the store has this feed; `None` if there is nobody else.
+pub(crate) const fn kept_by(shared_feed: Option<Feed>) -> Coherence {
+    match shared_feed {
+        None => Coherence::Private,
+        Some(Feed::Tracking) => Coherence::Feed,
+        Some(Feed::PubSub) => Coherence::PubSub,
+        Some(_) => Coherence::TtlOnly,
     }
 }

@@ -1,233 +1,61 @@
 //! What a cache did so far, as numbers.
 
-use cache_core::LocalUsage;
-use serde::Serialize;
+use cache_core::Stats;
 
-use crate::breaker::BreakerState;
 use crate::engine::Engine;
 
-/// What a cache did since it was built, and what it holds now. Counters never go back.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Stats {
-    /// The namespace that these numbers are about.
-    pub namespace: String,
-    /// Reads that found a value, over all reads: 0 to 1, and 0 before the first read. Writes do not count.
-    pub hit_ratio: f64,
-    /// Reads, writes and invalidations together.
-    pub total_operations: u64,
-    /// What tier 1 holds.
-    pub memory_usage: MemoryUsage,
-    /// How reads ended.
-    pub reads: ReadStats,
-    /// What was written and invalidated.
-    pub writes: WriteStats,
-    /// What loaders did.
-    pub loads: LoadStats,
-    /// Stored entries that were passed over.
-    pub refused: RefusedStats,
-    /// Calls of the store that failed, those included that the breaker did not let through.
-    pub store_errors: u64,
-    /// What protects callers from a store that fails.
-    pub breaker: BreakerStats,
-    /// What waits to be told to the store.
-    pub queue: QueueStats,
-}
+impl Engine {
+    /// What is counted, and what is held now.
+    pub(crate) fn stats(&self) -> Stats {
+        let (counters, queue) = (&self.counters, self.outbox.load());
+        let mut stats = Stats::default();
+        self.namespace.as_str().clone_into(&mut stats.namespace);
+        stats.memory_usage = self.local.usage().into();
 
-/// What waits to be told to the store, and what became of what waited.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct QueueStats {
-    /// Keys and tags that wait now.
-    pub waiting: u64,
-    /// Estimated bytes of the values among it.
-    pub bytes: u64,
-    /// How often there was too much, so that everything that waited became one clear.
-    pub overflows: u64,
-    /// Keys and tags that the store was told of when it was back.
-    pub replayed: u64,
-    /// Values that could not be written any more, whose keys were removed instead; and what the store refused.
-    pub dropped: u64,
-}
+        let reads = &mut stats.reads;
+        reads.tier1_hits = counters.local_hits();
+        reads.tier2_hits = counters.store_hits.get();
+        reads.stale_hits = counters.stale_hits.get();
+        reads.misses = counters.misses.get();
+        reads.in_flight = self.reads.len() as u64;
+        stats.hit_ratio = stats.reads.hit_ratio();
 
-/// What protects callers from a store that fails.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct BreakerStats {
-    /// Whether the store is asked now.
-    pub state: BreakerState,
-    /// How often the store was given up.
-    pub opened: u64,
-}
+        let writes = &mut stats.writes;
+        writes.sets = counters.sets.get();
+        writes.deletes = counters.deletes.get();
+        writes.expires = counters.expires.get();
+        writes.invalidations = counters.invalidations.get();
+        let changes = writes.sets + writes.deletes + writes.expires + writes.invalidations;
+        stats.total_operations = stats.reads.hits() + stats.reads.misses + changes;
 
-/// What tier 1 holds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct MemoryUsage {
-    /// Entries.
-    pub entries: u64,
-    /// Most entries allowed.
-    pub max_entries: u64,
-    /// Estimated bytes: serialised lengths, keys and a fixed overhead each.
-    pub bytes: u64,
-    /// Most bytes allowed.
-    pub max_bytes: u64,
-    /// [`bytes`](Self::bytes) in millions.
-    pub total_mb: f64,
-    /// [`bytes`](Self::bytes) over [`max_bytes`](Self::max_bytes): 0 to 1.
-    pub utilization: f64,
-    /// Entries that made room for others.
-    pub evicted: u64,
-    /// Entries that were removed because their time was over.
-    pub expired: u64,
-}
+        let loads = &mut stats.loads;
+        loads.started = counters.loads.get();
+        loads.failed = counters.load_failures.get();
+        loads.joined = counters.loads_joined.get();
+        loads.refused = counters.negative_answers.get();
+        loads.fenced = counters.fills_fenced.get();
+        loads.not_kept = counters.not_kept.get();
+        loads.in_flight = self.loads.len() as u64;
 
-/// How reads ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct ReadStats {
-    /// Fresh values from this process's memory.
-    pub tier1_hits: u64,
-    /// Fresh values from the store.
-    pub tier2_hits: u64,
-    /// Stale values that were served on purpose.
-    pub stale_hits: u64,
-    /// Reads without a value in the cache.
-    pub misses: u64,
-    /// Reads of the store under way now.
-    pub in_flight: u64,
-}
+        let refused = &mut stats.refused;
+        refused.wrong_key = counters.refused_wrong_key.get();
+        refused.corrupt = counters.refused_corrupt.get();
+        refused.foreign = counters.refused_foreign.get();
+        refused.future = counters.refused_future.get();
+        refused.missing_codec = counters.refused_codec.get();
+        refused.wrong_type = counters.refused_type.get();
+        refused.too_large = counters.refused_too_large.get();
 
-/// What was written and invalidated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct WriteStats {
-    /// Keys set.
-    pub sets: u64,
-    /// Keys deleted.
-    pub deletes: u64,
-    /// Keys made stale.
-    pub expires: u64,
-    /// Invalidations by tag, and clears.
-    pub invalidations: u64,
-}
-
-/// What loaders did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct LoadStats {
-    /// Loaders run; a batch runs one for all its keys.
-    pub started: u64,
-    /// Keys whose load ended in an error, a panic or a time-out; a batch counts each of its keys.
-    pub failed: u64,
-    /// Calls that waited for another's load instead of running their loader.
-    pub joined: u64,
-    /// Calls that were answered with the error of a load that failed a moment before.
-    pub refused: u64,
-    /// Loaded values that an invalidation kept from being stored.
-    pub fenced: u64,
-    /// Loaded values that were answered but not kept: too large, or impossible to serialise.
-    pub not_kept: u64,
-    /// Loads under way now.
-    pub in_flight: u64,
-}
-
-/// Entries that were found but passed over, by reason. Each counts as a miss as well.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct RefusedStats {
-    /// Intact, but stored under another key.
-    pub wrong_key: u64,
-    /// Damaged.
-    pub corrupt: u64,
-    /// Not written by this library.
-    pub foreign: u64,
-    /// Written by a later version of this library.
-    pub future: u64,
-    /// In a format or compression that this build lacks.
-    pub missing_codec: u64,
-    /// Of another type than the caller asked for.
-    pub wrong_type: u64,
-    /// Larger than the limits allow.
-    pub too_large: u64,
-}
-
-impl Stats {
-    pub(crate) fn of(engine: &Engine) -> Self {
-        let counters = &engine.counters;
-        let queue = engine.outbox.load();
-        let reads = ReadStats {
-            tier1_hits: counters.local_hits(),
-            tier2_hits: counters.store_hits.get(),
-            stale_hits: counters.stale_hits.get(),
-            misses: counters.misses.get(),
-            in_flight: engine.reads.len() as u64,
-        };
-        let writes = WriteStats {
-            sets: counters.sets.get(),
-            deletes: counters.deletes.get(),
-            expires: counters.expires.get(),
-            invalidations: counters.invalidations.get(),
-        };
-        let hits = reads.tier1_hits + reads.tier2_hits + reads.stale_hits;
-        Self {
-            namespace: engine.namespace.as_str().to_owned(),
-            hit_ratio: ratio(hits, hits + reads.misses),
-            total_operations: hits
-                + reads.misses
-                + writes.sets
-                + writes.deletes
-                + writes.expires
-                + writes.invalidations,
-            memory_usage: MemoryUsage::of(engine.local.usage()),
-            reads,
-            writes,
-            loads: LoadStats {
-                started: counters.loads.get(),
-                failed: counters.load_failures.get(),
-                joined: counters.loads_joined.get(),
-                refused: counters.negative_answers.get(),
-                fenced: counters.fills_fenced.get(),
-                not_kept: counters.not_kept.get(),
-                in_flight: engine.loads.len() as u64,
-            },
-            refused: RefusedStats {
-                wrong_key: counters.refused_wrong_key.get(),
-                corrupt: counters.refused_corrupt.get(),
-                foreign: counters.refused_foreign.get(),
-                future: counters.refused_future.get(),
-                missing_codec: counters.refused_codec.get(),
-                wrong_type: counters.refused_type.get(),
-                too_large: counters.refused_too_large.get(),
-            },
-            store_errors: counters.store_errors.get(),
-            queue: QueueStats {
-                waiting: queue.waiting as u64,
-                bytes: queue.bytes,
-                overflows: queue.overflows,
-                replayed: counters.replayed.get(),
-                dropped: counters.replay_dropped.get(),
-            },
-            breaker: BreakerStats { state: engine.breaker.state(), opened: engine.breaker.opened() },
-        }
+        stats.store_errors = counters.store_errors.get();
+        stats.queue.waiting = queue.waiting as u64;
+        stats.queue.bytes = queue.bytes;
+        stats.queue.overflows = queue.overflows;
+        stats.queue.replayed = counters.replayed.get();
+        stats.queue.dropped = counters.replay_dropped.get();
+        stats.breaker.state = self.breaker.state();
+        stats.breaker.opened = self.breaker.opened();
+        stats.store = self.store.as_ref().map(|store| store.capability().name);
+        stats.link = self.store.as_ref().map(|store| store.link_state().status);
+        stats
     }
-}
-
-impl MemoryUsage {
-    fn of(usage: LocalUsage) -> Self {
-        Self {
-            entries: usage.entries,
-            max_entries: usage.max_entries,
-            bytes: usage.weight,
-            max_bytes: usage.max_weight,
-            total_mb: usage.weight as f64 / 1e6,
-            utilization: ratio(usage.weight, usage.max_weight),
-            evicted: usage.evicted,
-            expired: usage.expired,
-        }
-    }
-}
-
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cache_codec::{Header, Opened};
 use cache_core::{
     Encoded, Error, ErrorKind, Event, Fill, Filled, Key, LocalEntry, Meta, Moment, PutIf, RemoveIf,
-    SetOptions, Stamp, Store, Ttl, Value, Version, check_key,
+    SetOptions, Stamp, Store, Ttl, Value, Version, WriteResult, check_key,
 };
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ use crate::engine::{Engine, Keep};
 use crate::outbox::{Before, LocalWrite};
 use crate::replay::is_away;
 use crate::settings::OnStoreError;
+use crate::watched::Wrote;
 use crate::writing::Write;
 
 impl Cache {
@@ -87,9 +88,10 @@ impl Engine {
         checked
             .and_then(|()| self.check_tags(!options.tags.is_empty()))
             .map_err(|error| error.in_operation("set"))?;
-        let format = self.settings.format;
+        let (format, began) = (self.settings.format, self.watched_since());
         let bytes = cache_codec::encode(format, value, self.value_limit())
             .map_err(|error| error.in_operation("set").for_key(key))?;
+        self.tell_work("serialize", bytes.len(), began);
         Ok((Encoded { format, bytes }, self.keep(options)))
     }
 
@@ -98,7 +100,10 @@ impl Engine {
         let hash = self.seed.hash(key);
         self.counters.sets.one();
         self.negative.clear(key);
-        let bytes = encoded.bytes.len();
+        let (bytes, fresh_for) = (encoded.bytes.len(), keep.fresh.as_duration());
+        let wrote = |result, stored| {
+            self.tell_write(&Wrote { key, operation: "set", result, bytes, stored, fresh_for, began });
+        };
         let known = self.marks.known();
         let deadline = self.store_deadline();
         let stamp = self.stamp_by(deadline).await;
@@ -120,10 +125,15 @@ impl Engine {
         let Some(store) = &self.store else {
             self.fence(hash, key);
             let filled = self.local.insert(hash, key, entry, Fill::Write);
-            self.tell(|| Event::Write { key, bytes, stored: None, took: self.timer.now().since(began) });
             return match filled {
-                Filled::TooLarge => Err(self.too_large(key, bytes)),
-                Filled::Stored | Filled::Fenced => Ok(()),
+                Filled::TooLarge => {
+                    wrote(WriteResult::Failed, None);
+                    Err(self.too_large(key, bytes))
+                }
+                Filled::Stored | Filled::Fenced => {
+                    wrote(WriteResult::Stored, None);
+                    Ok(())
+                }
             };
         };
         let full = self.namespace.key(key)?;
@@ -143,6 +153,7 @@ impl Engine {
             stamp?;
             self.timed_by(deadline, "put", store.put(&full, sealed, keep.total, PutIf::Always)).await
         };
+        let mut kept = WriteResult::Stored;
         let result = match put.await {
             Ok(written) => {
                 self.outbox.settle(key, queued_before);
@@ -158,6 +169,7 @@ impl Engine {
                 // Queued after it is served: what ends the queueing also ends the serving.
                 if self.outbox.write(key, LocalWrite { entry, encoded, keep, known, over }) {
                     write.kept();
+                    kept = WriteResult::Waiting;
                     Ok(())
                 } else {
                     Err(error.in_operation("set").for_key(key))
@@ -166,7 +178,7 @@ impl Engine {
             // The store will never take it.
             Err(error) => Err(error.in_operation("set").for_key(key)),
         };
-        self.tell(|| Event::Write { key, bytes, stored: Some(stored), took: self.timer.now().since(began) });
+        wrote(if result.is_ok() { kept } else { WriteResult::Failed }, Some(stored));
         result
     }
 
@@ -187,7 +199,7 @@ impl Engine {
         let hash = self.seed.hash(key);
         self.counters.deletes.one();
         self.negative.clear(key);
-        self.tell(|| Event::Invalidate { operation: "delete" });
+        self.tell(|| Event::Invalidate { operation: "delete", key: Some(key) });
         let Some(store) = &self.store else {
             self.void(hash, key);
             return Ok(());
@@ -230,7 +242,7 @@ impl Engine {
         let hash = self.seed.hash(key);
         self.counters.expires.one();
         self.negative.clear(key);
-        self.tell(|| Event::Invalidate { operation: "expire" });
+        self.tell(|| Event::Invalidate { operation: "expire", key: Some(key) });
         let Some(store) = &self.store else {
             self.fence(hash, key);
             self.local.expire(hash, key, self.timer.now());

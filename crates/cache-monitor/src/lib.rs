@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod advice;
+mod alert;
+mod builder;
+mod export;
+mod health;
+mod largest;
+mod latency;
+mod memory;
+mod miss;
+mod monitor;
+mod report;
+mod ring;
+mod sketch;
+mod slots;
+mod snapshot;
+mod thresholds;
+mod watch;
+
+pub use advice::Recommendation;
+pub use alert::{Alert, AlertChange, AlertKind, Severity};
+pub use builder::MonitorBuilder;
+pub use export::{METRICS, Metric, MetricKind};
+pub use health::Overview;
+pub use latency::{BUCKETS, Percentiles};
+pub use miss::MissReason;
+pub use monitor::PerformanceMonitor;
+pub use report::{BigKey, HotKey};
+pub use snapshot::{CacheSnapshot, Snapshot, Timing, WrittenStats};
+pub use thresholds::Thresholds;
