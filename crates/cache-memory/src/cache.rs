@@ -13,6 +13,7 @@ use crate::flight::Flights;
 use crate::hash::Hashed;
 use crate::hasher::KeyHasher;
 use crate::options::EntryOptions;
+use crate::reads::Reads;
 use crate::shard::New;
 use crate::stats::MemoryStats;
 use crate::time::Time;
@@ -20,7 +21,7 @@ use crate::time::Time;
 /// A bounded, concurrent map whose entries have a TTL and a weight.
 ///
 /// It never holds more entries or more weight than it was made for, and never serves an entry whose time is over.
-/// When it is full, S3-FIFO decides what goes. Share it by reference or in an [`Arc`](std::sync::Arc); every method takes `&self`, is
+/// When it is full, two queues whose border moves decide what goes. Share it by reference or in an [`Arc`](std::sync::Arc); every method takes `&self`, is
 /// quick, and does no I/O. Locks are held for the time of one look-up, never while a value or key of yours is dropped.
 ///
 /// A panic in your code (`Hash`, `Eq`, `Clone`, `Drop`, the weigher, a closure) passes through and leaves the map whole.
@@ -28,6 +29,7 @@ pub struct MemoryCache<K, V> {
     pub(crate) engine: Engine<K, V>,
     pub(crate) settings: Settings<K, V>,
     pub(crate) flights: Flights<K, V>,
+    reads: Reads,
 }
 
 pub(crate) struct Settings<K, V> {
@@ -53,7 +55,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
     }
 
     pub(crate) fn from_parts(engine: Engine<K, V>, settings: Settings<K, V>) -> Self {
-        Self { engine, settings, flights: Flights::new() }
+        Self { engine, settings, flights: Flights::new(), reads: Reads::default() }
     }
 
     /// A clone of the key's value, if it is held and its time is not over. Make `V` an [`Arc`](std::sync::Arc) where cloning is dear:
@@ -79,7 +81,14 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         Q: Hash + Eq + ?Sized,
     {
         let alive = self.alive();
-        self.engine.read(self.hash(key), |held| held.borrow() == key, alive, |value| Some(read(value)))
+        let found =
+            self.engine.read(self.hash(key), |held| held.borrow() == key, alive, |value| Some(read(value)));
+        if found.is_some() {
+            self.reads.hit();
+        } else {
+            self.reads.miss();
+        }
+        found
     }
 
     /// As [`get`](MemoryCache::get), but counted neither as a read nor in the entry's favour.
@@ -241,9 +250,10 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
     /// What was counted since the start, and what is held.
     pub fn stats(&self) -> MemoryStats {
         let counts = self.engine.counts();
+        let (hits, misses) = self.reads.both();
         MemoryStats {
-            hits: counts.hits,
-            misses: counts.misses,
+            hits,
+            misses,
             evicted: counts.evicted,
             expired: counts.expired,
             entries: self.engine.len() as u64,

@@ -10,7 +10,6 @@ use crate::entry::Entry;
 use crate::garbage::{Listener, RemovalCause, tell};
 use crate::hash::Hashed;
 use crate::idle::Idle;
-use crate::reads::Reads;
 use crate::room::{Call, Prepared};
 use crate::shard::{New, Shard};
 use crate::slab::Slab;
@@ -28,7 +27,6 @@ pub(crate) struct Engine<K, V> {
     bits: u32,
     epoch: AtomicU64,
     budget: Budget,
-    reads: Reads,
     listener: Option<Listener<K, V>>,
 }
 
@@ -68,12 +66,11 @@ impl<K: Eq, V> Engine<K, V> {
             bits: shards.trailing_zeros(),
             epoch: AtomicU64::new(0),
             budget: Budget::new(Amount { entries: max_entries as u64, weight: max_weight }),
-            reads: Reads::default(),
             listener,
         }
     }
 
-    /// Looks the key up and counts a hit if it is held, `alive` tells the time in answer to its expiry (`None`: it is
+    /// Looks the key up and notes a hit of its entry if it is held, `alive` tells the time in answer to its expiry (`None`: it is
     /// over), and `pick` takes it.
     ///
     /// `pick` runs under the lock, which readers share.
@@ -95,14 +92,12 @@ impl<K: Eq, V> Engine<K, V> {
             if let Some(idle) = &shard.idle {
                 idle.read(slot, &entry.head, now);
             }
-            self.reads.hit();
             return Some(picked);
         }
-        self.reads.miss();
         None
     }
 
-    /// What `pick` takes of the key's value, if it is held and `alive`; nothing is counted.
+    /// What `pick` takes of the key's value, if it is held and `alive`; its entry does not note it.
     pub(crate) fn look<R>(
         &self,
         hash: Hashed,
@@ -314,8 +309,7 @@ impl<K: Eq, V> Engine<K, V> {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let (hits, misses) = self.reads.both();
-        let mut sum = Counts { hits, misses, ..Counts::default() };
+        let mut sum = Counts::default();
         for shard in &self.shards {
             let shard = shard.0.read();
             sum.evicted += shard.counters.evicted;

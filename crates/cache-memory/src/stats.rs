@@ -22,11 +22,9 @@ pub struct MemoryStats {
     pub max_weight: u64,
 }
 
-/// The part of [`MemoryStats`] that is counted.
+/// The part of [`MemoryStats`] that the shards count.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Counts {
-    pub(crate) hits: u64,
-    pub(crate) misses: u64,
     pub(crate) evicted: u64,
     pub(crate) expired: u64,
 }

@@ -59,9 +59,9 @@ fn as_many_entries_as_allowed_are_held_whatever_the_number_of_shards() {
 #[test]
 fn a_shard_that_holds_nothing_gets_a_place_from_another() {
     let cache = MemoryCache::builder().max_entries(4).shards(4).build().unwrap();
-    for n in 0..1000u64 {
+    for n in 0..1000usize {
         cache.insert(n, n, ()).unwrap();
-        assert_eq!((cache.len(), cache.get(&n)), ((n as usize + 1).min(4), Some(n)));
+        assert_eq!((cache.len(), cache.get(&n)), ((n + 1).min(4), Some(n)));
     }
 }
 
@@ -76,10 +76,10 @@ fn what_was_retired_leaves_its_place_to_others() {
         let held = (0..1000).filter(|n| cache.get(n) == Some(life)).count();
         assert_eq!((held, cache.len()), (1000, 1000), "life {life}");
         if life == 1 {
-            cache.clear()
+            cache.clear();
         } else {
-            cache.retire()
-        };
+            cache.retire();
+        }
         assert_eq!(cache.len(), 0);
     }
 }

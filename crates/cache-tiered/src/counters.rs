@@ -1,18 +1,34 @@
-//! What the engine counts. Counting a hit costs one relaxed addition on a line that few threads share.
+//! What the engine counts.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Power of two; the stripe is picked by the key's hash, so no thread-local state is needed.
-const STRIPES: usize = 16;
-
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Stripe {
-    local_hits: AtomicU64,
-}
+use thread_local::ThreadLocal;
 
 /// One hit of tier 1 in so many is reported.
 pub(crate) const SAMPLE: u32 = 256;
+
+/// Hits of tier 1 that one thread had. It alone writes them, so an addition needs no locked instruction.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct LocalHits(AtomicU64);
+
+impl LocalHits {
+    #[inline]
+    pub(crate) fn one(&self) {
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Whether the thread's next hit is one of the sample.
+    ///
+    /// The places of the sample lie as multiples of the golden ratio do, so that who asks for some keys in turn does not
+    /// meet it with the same one each time; the first hit is not among them.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the low bits are as good a number as all")]
+    pub(crate) fn is_sampled(&self) -> bool {
+        let hits = self.0.load(Ordering::Relaxed);
+        (hits as u32).wrapping_mul(0x9E37_79B9) >= u32::MAX - (u32::MAX / SAMPLE)
+    }
+}
 
 /// A counter that only its owner names.
 #[derive(Debug, Default)]
@@ -34,7 +50,7 @@ impl Count {
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    stripes: [Stripe; STRIPES],
+    local_hits: ThreadLocal<LocalHits>,
     pub(crate) store_hits: Count,
     pub(crate) stale_hits: Count,
     pub(crate) misses: Count,
@@ -61,24 +77,13 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Those of the thread that asks.
     #[inline]
-    pub(crate) fn local_hit(&self, hash: u64) {
-        // The low bits pick the shard of tier 1; others are taken here so that stripes and shards do not coincide.
-        self.stripes[(hash >> 40) as usize % STRIPES].local_hits.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Whether the next hit of this key's stripe is one of the sample.
-    ///
-    /// The places of the sample lie as multiples of the golden ratio do, so that who asks for some keys in turn does not
-    /// meet it with the same one each time; the first hit is not among them.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "the low bits are as good a number as all")]
-    pub(crate) fn is_sampled(&self, hash: u64) -> bool {
-        let hits = self.stripes[(hash >> 40) as usize % STRIPES].local_hits.load(Ordering::Relaxed);
-        (hits as u32).wrapping_mul(0x9E37_79B9) >= u32::MAX - (u32::MAX / SAMPLE)
+    pub(crate) fn own_hits(&self) -> &LocalHits {
+        self.local_hits.get_or_default()
     }
 
     pub(crate) fn local_hits(&self) -> u64 {
-        self.stripes.iter().map(|stripe| stripe.local_hits.load(Ordering::Relaxed)).sum()
+        self.local_hits.iter().map(|hits| hits.0.load(Ordering::Relaxed)).sum()
     }
 }

@@ -213,7 +213,7 @@ impl Engine {
                 Plan::ServeStale | Plan::ServeStaleAndLoad => ReadResult::Stale,
                 Plan::LoadOrStale | Plan::Load | Plan::Refuse => ReadResult::Miss,
             };
-            self.count_read(hash, tier, result);
+            self.count_read(tier, result);
             self.tell_read(key, reading, tier, result, &found);
         }
         Planned { found, value, plan, failure }
@@ -296,9 +296,9 @@ impl Engine {
         }
     }
 
-    pub(crate) fn count_read(&self, hash: u64, tier: Option<Tier>, result: ReadResult) {
+    pub(crate) fn count_read(&self, tier: Option<Tier>, result: ReadResult) {
         match (result, tier) {
-            (ReadResult::Hit, Some(Tier::Local)) => self.counters.local_hit(hash),
+            (ReadResult::Hit, Some(Tier::Local)) => self.counters.own_hits().one(),
             (ReadResult::Hit, _) => self.counters.store_hits.one(),
             (ReadResult::Stale, _) => self.counters.stale_hits.one(),
             _ => self.counters.misses.one(),

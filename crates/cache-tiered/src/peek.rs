@@ -12,7 +12,8 @@ impl Engine {
     /// The value of a fresh entry of tier 1 that is held as `T`. The hit path: no lock but the shard's, no allocation.
     #[inline]
     pub(crate) fn peek<T: Data>(&self, hash: u64, key: &str, operation: &'static str) -> Option<Arc<T>> {
-        let began = if self.counters.is_sampled(hash) { self.sample_since() } else { Moment::NEVER };
+        let hits = self.counters.own_hits();
+        let began = if hits.is_sampled() { self.sample_since() } else { Moment::NEVER };
         let now = self.timer.coarse();
         if now >= self.lease.end() {
             return None;
@@ -21,7 +22,7 @@ impl Engine {
         let latest = now + self.coarse_error;
         let value = self.local.get_fresh(hash, key, latest, self.marks.newest())?;
         let value = value.downcast::<T>().ok()?;
-        self.counters.local_hit(hash);
+        hits.one();
         if began != Moment::NEVER {
             self.tell_hit(key, operation, began);
         }

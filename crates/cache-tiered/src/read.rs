@@ -90,7 +90,7 @@ impl Engine {
         let value = self.fresh_as(hash, key, &mut found).await;
         let tier = found.entry.as_ref().filter(|_| value.is_some()).map(|(_, tier)| *tier);
         let result = if value.is_some() { ReadResult::Hit } else { ReadResult::Miss };
-        self.count_read(hash, tier, result);
+        self.count_read(tier, result);
         self.tell_read(key, reading, tier, result, &found);
         Ok((value, found))
     }
