@@ -86,11 +86,8 @@ pub(crate) fn resolve(
 /// The problems, one by one.
 pub(crate) fn check(config: CacheConfig) -> Result<(), Vec<String>> {
     let mut problems = Problems::default();
-    #[cfg(feature = "ai")]
-    let preset = if config.ai.is_some() { &presets::AI_CONFIG } else { &presets::CONFIG };
-    #[cfg(not(feature = "ai"))]
-    let preset = &presets::CONFIG;
-    resolved(preset, CacheConfig::default(), config, false, &mut problems);
+    let preset = Preset { is_ai: config.ai.is_some(), ..presets::CONFIG };
+    resolved(&preset, CacheConfig::default(), config, false, &mut problems);
     match problems.into_list() {
         none if none.is_empty() => Ok(()),
         problems => Err(problems),
