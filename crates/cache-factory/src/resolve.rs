@@ -71,13 +71,9 @@ pub(crate) fn resolve(
     has_own_store: bool,
 ) -> Result<Plan, Error> {
     let mut problems = Problems::default();
-    match resolved(preset, code, config, has_own_store, &mut problems) {
-        Some(plan) => problems.configuration().map(|()| plan),
-        None => {
-            problems.configuration()?;
-            Err(Error::new(cache_core::ErrorKind::Internal, "a bad namespace was not refused"))
-        }
-    }
+    let plan = resolved(preset, code, config, has_own_store, &mut problems);
+    problems.configuration()?;
+    plan.ok_or_else(|| Error::new(cache_core::ErrorKind::Internal, "a bad namespace was not refused"))
 }
 
 /// All that is wrong with a configuration of which a cache is to be made, an AI cache if it has an `ai` table.
