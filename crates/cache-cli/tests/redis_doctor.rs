@@ -118,3 +118,23 @@ fn a_server_that_is_away_and_one_that_refuses_are_told_apart() {
     assert_eq!(ran.code, 0, "{ran:?}");
     ran.assert_without("right@");
 }
+
+/// Neither a server that hangs nor one that ends in between holds the program up.
+#[test]
+fn a_server_that_does_not_answer_is_unreachable_in_a_bounded_time() {
+    let server = RedisServer::launch(&Options::new()).unwrap();
+    server.stop().unwrap();
+    let began = std::time::Instant::now();
+    for arguments in [
+        &["keys"][..],
+        &["get", "k"],
+        &["doctor"],
+        &["stats"],
+        &["invalidate", "tag", "t", "--apply", "--yes"],
+    ] {
+        let ran = run(&server, "app", arguments);
+        assert_eq!(ran.code, 3, "{arguments:?}: {ran:?}");
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(30), "{:?}", began.elapsed());
+    server.cont().unwrap();
+}

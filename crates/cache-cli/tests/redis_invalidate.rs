@@ -94,6 +94,52 @@ async fn a_production_cache_wants_an_express_word() {
     assert_eq!(got["state"], "invalidated");
 }
 
+/// Runs the program with a terminal as its input, on which this is typed.
+fn answered(namespace: &str, arguments: &[&str], answer: &str) -> (i32, String) {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).and_then(|()| unlockpt(&ours)).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs = std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut ours = std::fs::File::from(ours);
+    writeln!(ours, "{answer}").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cachectl"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CACHE_")) {
+        command.env_remove(name);
+    }
+    command.args(["--url", &shared().url(), "--namespace", namespace]).args(arguments);
+    let output = command.stdin(theirs).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap_or(-1), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test]
+async fn on_a_terminal_it_is_asked_for_and_only_yes_is_yes() {
+    let namespace = fresh("asked");
+    let cache = filled(&namespace).await;
+    let arguments = ["invalidate", "key", "user:1", "--apply"];
+    for no in ["", "no", "y"] {
+        let (code, text) = answered(&namespace, &arguments, no);
+        assert!(code == 1 && text.contains("it was not confirmed"), "{code} {text}");
+    }
+    assert!(has(&cache, "user:1").await);
+    let (code, text) = answered(&namespace, &arguments, "yes");
+    assert!(
+        code == 0 && text.contains("would be invalidated") && text.contains("type `yes`"),
+        "{code} {text}"
+    );
+    assert_eq!(run(shared(), &namespace, &["get", "user:1"]).code, 1);
+    // A production cache is not asked about: it wants the option.
+    let marked = format!("{namespace}-prod");
+    let cache = filled(&marked).await;
+    assert_eq!(answered(&marked, &arguments, "yes").0, 2);
+    assert!(has(&cache, "user:1").await);
+}
+
 #[tokio::test]
 async fn the_answers_of_an_operation_are_counted_and_voided() {
     let namespace = fresh("operation");

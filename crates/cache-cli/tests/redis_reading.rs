@@ -129,3 +129,36 @@ async fn a_huge_value_is_told_of_and_an_overlong_key_is_bad_use() {
     assert_eq!(run(server, &namespace, &["get", &"k".repeat(1025)]).code, 1);
     assert_eq!(run(server, &namespace, &["get", ""]).code, 2);
 }
+
+/// What is sealed is described; its value needs the application's keys.
+#[tokio::test]
+async fn a_sealed_value_is_described_and_not_opened() {
+    use cache_codec::{Compression, Header, Keyring, seal_with};
+    use cache_core::{Format, Namespace, PutIf, Stamp, Store, Ttl, VersionSource};
+
+    let (server, namespace) = (shared(), fresh("sealed"));
+    let space = Namespace::new(&namespace).unwrap();
+    let key = space.key("k").unwrap();
+    let store = cache_redis::RedisStore::builder(server.url()).build().unwrap();
+    let header = Header {
+        version: VersionSource::new().value(),
+        format: Format::Msgpack,
+        fresh: mins(5),
+        total: mins(5),
+        cost: mins(0),
+        stamp: Stamp::default(),
+        tags: None,
+        schema: None,
+        created_unix_ms: 0,
+    };
+    let stamp = store.read_marks(&space, &[]).await.unwrap().now;
+    let header = Header { stamp, ..header };
+    let sealed =
+        seal_with(&header, &key, b"\xa6canary", &Compression::off(), &Keyring::new(1, &[7; 32])).unwrap();
+    store.put(&key, sealed, Ttl::clamped(mins(5)), PutIf::Always).await.unwrap();
+    let ran = run(server, &namespace, &["--json", "get", "k"]);
+    let got = ran.json();
+    assert_eq!((ran.code, &got["sealed"], &got["state"]), (0, &json!(true), &json!("fresh")), "{got}");
+    assert!(got["not_shown"].as_str().unwrap().contains("sealed"), "{got}");
+    ran.assert_without("canary");
+}
