@@ -29,7 +29,8 @@ pub enum Which {
 }
 
 impl Which {
-    fn tag(&self) -> String {
+    /// The tag that these answers carry in the store.
+    pub fn tag(&self) -> String {
         match self {
             Self::Operation(operation) => tag::operation(operation),
             Self::Model(model) => tag::model(model),

@@ -144,6 +144,16 @@ impl Method {
         }
     }
 
+    /// The name of this number's compression, whether or not it is built in; `None` for none.
+    pub(crate) fn named(id: u8) -> Result<Option<&'static str>, OpenError> {
+        match id {
+            0 => Ok(None),
+            1 => Ok(Some("lz4")),
+            2 => Ok(Some("zstd")),
+            _ => Err(OpenError::MissingCodec("a compression of a later release")),
+        }
+    }
+
     /// The payload of `len` bytes that `packed` holds. The caller has compared `len` with the limits.
     pub(crate) fn unpack(self, packed: &[u8], len: usize) -> Result<Vec<u8>, OpenError> {
         if !self.believes(packed.len(), len) {

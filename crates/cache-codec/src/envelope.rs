@@ -104,13 +104,7 @@ pub(crate) fn open_by(
     limits: &Limits,
     uncover: Option<Uncover<'_>>,
 ) -> Result<Opened, OpenError> {
-    let version = Version::of(stored).ok_or(OpenError::Foreign)?;
-    match stored.get(Version::LEN) {
-        Some(&FORMAT_VERSION) => {}
-        Some(&later) if later > FORMAT_VERSION => return Err(OpenError::Future(later)),
-        Some(_) => return Err(OpenError::Corrupt("there never was such a format version")),
-        None => return Err(OpenError::Corrupt("it ends after the version")),
-    }
+    let version = version_of(stored)?;
     limits.check_value(stored.len().saturating_sub(MAX_OVERHEAD))?;
     let mut fields = Fields::new(verified(stored, key)?);
     if version.is_lease() {
@@ -123,6 +117,17 @@ pub(crate) fn open_by(
     let bytes = open_payload(fields, stored, limits, uncover)?;
     let encoded = Encoded { format: header.format, bytes };
     Ok(Opened::Value(header, encoded))
+}
+
+/// The version of bytes whose format this release reads.
+pub(crate) fn version_of(stored: &[u8]) -> Result<Version, OpenError> {
+    let version = Version::of(stored).ok_or(OpenError::Foreign)?;
+    match stored.get(Version::LEN) {
+        Some(&FORMAT_VERSION) => Ok(version),
+        Some(&later) if later > FORMAT_VERSION => Err(OpenError::Future(later)),
+        Some(_) => Err(OpenError::Corrupt("there never was such a format version")),
+        None => Err(OpenError::Corrupt("it ends after the version")),
+    }
 }
 
 fn open_payload(
@@ -174,7 +179,7 @@ fn signed<E>(
 }
 
 /// What lies between preamble and checksum, if the bytes are whole and belong to the key.
-fn verified<'a>(stored: &'a [u8], key: &Key) -> Result<&'a [u8], OpenError> {
+pub(crate) fn verified<'a>(stored: &'a [u8], key: &Key) -> Result<&'a [u8], OpenError> {
     const TOO_SHORT: OpenError = OpenError::Corrupt("it is too short");
     let (signed, checksum) = stored.split_last_chunk().ok_or(TOO_SHORT)?;
     let (preamble, content) = signed.split_at_checked(PREAMBLE_LEN).ok_or(TOO_SHORT)?;

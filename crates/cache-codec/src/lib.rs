@@ -13,6 +13,7 @@ mod header;
 #[cfg(feature = "json")]
 mod json;
 mod limits;
+mod look;
 mod msgpack;
 mod problem;
 mod schema;
@@ -25,6 +26,7 @@ pub use envelope::{FORMAT_VERSION, Opened, lease, open, seal};
 pub use error::{Action, OpenError};
 pub use header::Header;
 pub use limits::Limits;
+pub use look::{Looked, Packing, look};
 pub use schema::fingerprint;
 #[cfg(feature = "seal")]
 pub use sealing::{Keyring, open_sealed, seal_with};

@@ -49,6 +49,11 @@ impl Problems {
         }
     }
 
+    /// The sentences, in the order in which they were added.
+    pub fn into_list(self) -> Vec<String> {
+        self.0
+    }
+
     /// All of it as one [`ErrorKind::Validation`] error.
     ///
     /// # Errors
@@ -84,6 +89,7 @@ mod tests {
         part.add("a");
         part.add("b");
         all.add_all(part, "x.toml");
+        assert_eq!(all.clone().into_list(), ["x.toml: a", "x.toml: b"]);
         assert_eq!(all.validation().unwrap_err().message(), "2 problems: x.toml: a; x.toml: b");
     }
 }

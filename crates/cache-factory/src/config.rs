@@ -3,6 +3,7 @@
 mod fields;
 pub(crate) mod file;
 mod layers;
+mod meant;
 mod read;
 mod tree;
 mod value;
@@ -10,6 +11,7 @@ mod variables;
 mod write;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -87,6 +89,9 @@ pub struct CacheConfig {
     pub replay_queue: Option<usize>,
     /// [`CacheSetup::breaker`](crate::CacheSetup::breaker).
     pub breaker: Option<BreakerConfig>,
+    /// Whether what is stored is of importance: `cachectl` then removes nothing without an express word. The cache itself
+    /// is the same with it.
+    pub production: Option<bool>,
     /// What is special about an AI cache: for [`ai_from_config`](crate::CacheFactory::ai_from_config) alone.
     pub ai: Option<AiConfig>,
     /// The Redis behind it.
@@ -157,6 +162,45 @@ impl CacheConfig {
         let mut problems = Problems::default();
         let config = file::read_file(path.as_ref(), &mut problems);
         problems.configuration().map_err(|error| error.in_operation("CacheConfig"))?;
+        Ok(config)
+    }
+
+    /// What a file's settings are wrong in, all of it at once: what [`from_file`](Self::from_file) refuses, and what would be
+    /// refused when a cache is built of it: what contradicts each other or has no effect. Empty for a good one. Opens
+    /// nothing but the file, and blocks while it reads.
+    pub fn problems_of_file(path: impl AsRef<Path>) -> Vec<String> {
+        let mut problems = Problems::default();
+        let config = file::read_file(path.as_ref(), &mut problems);
+        let mut all = problems.into_list();
+        let Err(error) = crate::resolve::check(config) else { return all };
+        // What is out of range was said with the name of the file.
+        for problem in error {
+            if !all.iter().any(|said| said.ends_with(&problem)) {
+                all.push(format!("{}: {problem}", path.as_ref().display()));
+            }
+        }
+        all
+    }
+
+    /// What variables and the file that `CACHE_CONFIG` names say, as [`CacheFactory::from_variables`] takes them. Of a
+    /// preset that they name only the address of Redis is taken.
+    ///
+    /// # Errors
+    /// As [`CacheFactory::from_variables`].
+    ///
+    /// [`CacheFactory::from_variables`]: crate::CacheFactory::from_variables
+    pub fn from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<Self, Error>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let mut problems = Problems::default();
+        let Said { preset, mut config } = Said::by(variables, &mut problems);
+        problems.configuration().map_err(|error| error.in_operation("from_variables"))?;
+        if let (Some(url), None) = (preset.redis_url, config.r#type) {
+            config.redis.get_or_insert_default().url.get_or_insert_with(|| RedisUrl::new(url));
+        }
         Ok(config)
     }
 

@@ -7,6 +7,8 @@ mod config;
 mod connect;
 pub mod durations;
 mod factory;
+#[cfg(feature = "redis")]
+mod inspect;
 mod presets;
 mod ranges;
 mod redis_url;
@@ -39,6 +41,8 @@ pub use cache_tiered::{
 };
 pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
 pub use factory::CacheFactory;
+#[cfg(feature = "redis")]
+pub use inspect::Inspection;
 pub use redis_url::RedisUrl;
 pub use secret::Secret;
 pub use setup::CacheSetup;

@@ -71,23 +71,49 @@ pub(crate) fn resolve(
     has_own_store: bool,
 ) -> Result<Plan, Error> {
     let mut problems = Problems::default();
+    let plan = resolved(preset, code, config, has_own_store, &mut problems);
+    problems.configuration()?;
+    plan.ok_or_else(|| Error::new(cache_core::ErrorKind::Internal, "a bad namespace was not refused"))
+}
+
+/// All that is wrong with a configuration of which a cache is to be made, an AI cache if it has an `ai` table.
+///
+/// # Errors
+/// The problems, one by one.
+pub(crate) fn check(config: CacheConfig) -> Result<(), Vec<String>> {
+    let mut problems = Problems::default();
+    let preset = Preset { is_ai: config.ai.is_some(), ..presets::CONFIG };
+    resolved(&preset, CacheConfig::default(), config, false, &mut problems);
+    match problems.into_list() {
+        none if none.is_empty() => Ok(()),
+        problems => Err(problems),
+    }
+}
+
+fn resolved(
+    preset: &Preset,
+    code: CacheConfig,
+    config: CacheConfig,
+    has_own_store: bool,
+    problems: &mut Problems,
+) -> Option<Plan> {
     let config = if has_own_store { config.without_redis() } else { config };
     let redis_by_config = config.redis.is_some();
     let chosen = code.over(config);
     let place = place(preset, &chosen, redis_by_config, has_own_store);
 
-    ranges::check(&chosen, &mut problems);
-    ranges::contradictions(&chosen, &mut problems);
-    contradictions(&chosen, has_own_store, &mut problems);
-    missing_features(&chosen, place, &mut problems);
-    without_effect(&chosen, place, &mut problems);
+    ranges::check(&chosen, problems);
+    ranges::contradictions(&chosen, problems);
+    contradictions(&chosen, has_own_store, problems);
+    missing_features(&chosen, place, problems);
+    without_effect(&chosen, place, problems);
     problems.check(preset.is_ai || chosen.ai.is_none(), || {
         "there is an `ai` table, which this cache has no use for: leave it out, or use `ai_from_config`"
             .to_owned()
     });
-    let settings = settings(preset, &chosen, place, &mut problems);
+    let settings = settings(preset, &chosen, place, problems);
     let by_default = if place != Place::Memory && !preset.l1_beside_store { 0 } else { preset.l1_cache_size };
-    let tier1 = tier1(preset, &chosen, by_default, place, &mut problems);
+    let tier1 = tier1(preset, &chosen, by_default, place, problems);
     let tier1_alone = if chosen.l1_cache_size.is_some() {
         tier1.clone()
     } else {
@@ -100,8 +126,9 @@ pub(crate) fn resolve(
     if let Some(server) = &redis {
         problems.take(crate::connect::check(server));
     }
-    problems.configuration()?;
-    Ok(Plan { namespace: namespace?, settings, tier1, tier1_alone, redis, ai: chosen.ai })
+    // What is wrong with a namespace that was said has been found already.
+    let namespace = namespace.ok()?;
+    Some(Plan { namespace, settings, tier1, tier1_alone, redis, ai: chosen.ai })
 }
 
 fn place(preset: &Preset, chosen: &CacheConfig, redis_by_config: bool, has_own_store: bool) -> Place {

@@ -26,6 +26,7 @@ const ALL: &str = r#"
     lease = 0.5
     disconnected_max_age = 90
     replay_queue = 100
+    production = true
 
     [breaker]
     failures = 3
@@ -120,7 +121,10 @@ fn a_configuration_can_be_part_of_an_applications_own() {
 fn what_is_unknown_is_an_error_with_its_path_and_what_there_is() {
     let unknown = message(CacheConfig::from_toml("l1_size = 5"));
     assert!(unknown.starts_with("l1_size is unknown, there are: type, namespace, default_ttl,"), "{unknown}");
-    assert!(unknown.contains("l1_cache_size") && unknown.ends_with(", redis"), "{unknown}");
+    assert!(
+        unknown.contains("l1_cache_size") && unknown.ends_with(", redis; did you mean l1_cache_size?"),
+        "{unknown}"
+    );
     let unknown = message(CacheConfig::from_toml("redis.adress = 'x'"));
     assert!(unknown.starts_with("redis.adress is unknown, there are: url, password,"), "{unknown}");
     let unknown = message(CacheConfig::from_json("{\"llm\": {\"a\": [1, {\"b\": null}]}}"));
@@ -248,4 +252,33 @@ fn a_file_is_read_by_what_its_name_ends_in() {
     }
     CacheConfig::from_file(with("longest.toml", &" ".repeat(1 << 20))).unwrap();
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn all_that_is_wrong_with_a_file_is_found_at_once_and_once() {
+    let folder = std::env::temp_dir().join(format!("cache-config-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("bad.toml");
+    std::fs::write(&path, "type = 'memory'\nlease = 900\nl1_size = 5\nclaims = true").unwrap();
+    let problems = CacheConfig::problems_of_file(&path);
+    std::fs::write(&path, "default_ttl = 60\n[ai]\ntext_hash_threshold = 10").unwrap();
+    let good = CacheConfig::problems_of_file(&path);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(good, [""; 0]);
+    let one = |word: &str| problems.iter().filter(|problem| problem.contains(word)).count();
+    assert_eq!(
+        (one("l1_size"), one("claims has no effect"), one("lease is 900s")),
+        (1, 1, 1),
+        "{problems:?}"
+    );
+    assert!(problems.iter().any(|problem| problem.ends_with("did you mean l1_cache_size?")), "{problems:?}");
+}
+
+#[test]
+fn a_configuration_can_be_had_from_variables() {
+    let config =
+        CacheConfig::from_variables([("CACHE_PRESET", "testing"), ("CACHE_PRODUCTION", "true")]).unwrap();
+    assert_eq!(config.redis.unwrap().url.unwrap().expose(), "redis://127.0.0.1:6379/15");
+    assert_eq!(config.production, Some(true));
+    assert!(CacheConfig::from_variables([("CACHE_TYP", "redis")]).is_err());
 }

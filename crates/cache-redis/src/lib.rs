@@ -17,6 +17,7 @@ mod marks;
 mod message;
 mod reply;
 mod scripts;
+mod server;
 mod sign_in;
 mod store;
 mod subscriber;
@@ -26,4 +27,5 @@ mod value;
 mod vitals;
 
 pub use builder::RedisStoreBuilder;
+pub use server::{RawPage, RedisServer};
 pub use store::RedisStore;

@@ -16,6 +16,7 @@ use crate::address::Address;
 use crate::builder::RedisStoreBuilder;
 use crate::client::{Claimed, Client};
 use crate::fault::{Cause, Fault};
+use crate::server::RedisServer;
 use crate::{marks, reply, value};
 
 /// How many keys are asked for in one round trip.
@@ -57,6 +58,11 @@ impl RedisStore {
     /// [`Configuration`](ErrorKind::Configuration) if it refuses the password, the database or a command.
     pub async fn connected(&self) -> Result<(), Error> {
         self.client.main.attempted().await.map(drop)
+    }
+
+    /// The server itself, for tools that look after it.
+    pub fn server(&self) -> RedisServer {
+        RedisServer { client: Arc::clone(&self.client) }
     }
 }
 

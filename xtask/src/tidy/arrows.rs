@@ -37,7 +37,8 @@ const LAYERS: &[Layer] = &[
     ),
     library("cache-macros", &[]),
     tool("cache-testkit", &["cache-core", "cache-tiered"]),
-    tool("cache-cli", &["cache-factory"]),
+    // It looks at stored bytes and at the server itself, which a cache has no use for.
+    tool("cache-cli", &["cache-core", "cache-codec", "cache-redis", "cache-factory"]),
     tool("xtask", &[]),
 ];
 

@@ -47,6 +47,7 @@ impl Table for CacheConfig {
         fields.field("disconnected_max_age", "seconds from 0 to 86400", &mut self.disconnected_max_age);
         fields.field("untracked_max_age", "seconds from 0 to 3600", &mut self.untracked_max_age);
         fields.field("replay_queue", "a whole number from 1 to 100000", &mut self.replay_queue);
+        fields.field("production", "true or false", &mut self.production);
         fields.table("breaker", &mut self.breaker);
         fields.table("ai", &mut self.ai);
         fields.table("redis", &mut self.redis);

@@ -32,6 +32,7 @@ impl CacheConfig {
             disconnected_max_age: self.disconnected_max_age.or(lower.disconnected_max_age),
             untracked_max_age: self.untracked_max_age.or(lower.untracked_max_age),
             replay_queue: self.replay_queue.or(lower.replay_queue),
+            production: self.production.or(lower.production),
             breaker: match (self.breaker, lower.breaker) {
                 (Some(breaker), Some(lower)) => Some(breaker.over(lower)),
                 (breaker, lower) => breaker.or(lower),

@@ -4,6 +4,7 @@ use cache_core::Problems;
 
 use super::CacheConfig;
 use super::fields::{Fields, Table};
+use super::meant::meant;
 use super::tree::Tree;
 use super::value::Setting;
 
@@ -24,7 +25,8 @@ fn visit(table: &mut impl Table, entries: Vec<(String, Tree)>, path: &str, probl
     table.visit(&mut reader);
     let Reader { entries, known, problems, .. } = reader;
     for (name, _) in entries {
-        problems.add(format!("{path}{name} is unknown, there are: {}", known.join(", ")));
+        let hint = meant(&name, known.iter().copied());
+        problems.add(format!("{path}{name} is unknown, there are: {}{hint}", known.join(", ")));
     }
 }
 

@@ -8,6 +8,7 @@ use cache_core::Problems;
 use super::CacheConfig;
 use super::fields::{Fields, Table};
 use super::file::read_file;
+use super::meant::meant;
 use super::read::read;
 use super::tree::Tree;
 use super::value::Setting;
@@ -52,7 +53,12 @@ impl Said {
                 entries.push((*path, value));
             } else {
                 let known: Vec<String> = paths.iter().map(Path::variable).collect();
-                problems.add(format!("{name} is unknown, there are: {FILE}, {PRESET}, {}", known.join(", ")));
+                let all = known.iter().map(String::as_str).chain([FILE, PRESET]);
+                let hint = meant(&name, all);
+                problems.add(format!(
+                    "{name} is unknown, there are: {FILE}, {PRESET}, {}{hint}",
+                    known.join(", ")
+                ));
             }
         }
         // What is wrong with each was said above.
@@ -178,6 +184,7 @@ mod tests {
             ("disconnected_max_age", "90"),
             ("untracked_max_age", "0.25"),
             ("replay_queue", "100"),
+            ("production", "true"),
             ("breaker.failures", "3"),
             ("breaker.window", "10"),
             ("breaker.open_for", "2.5"),

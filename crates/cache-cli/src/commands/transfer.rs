@@ -1,0 +1,223 @@
+//! `warm`, `export`, `import`: values as JSON Lines.
+//!
+//! A plain line is `{"key": …, "value": …, "ttl_ms": …, "tags": […]}`, the last two as one likes. Answers of language
+//! models have a form of their own with checksums, which `cache-ai` writes and reads.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use cache_factory::{Cache, CacheConfig, CacheFactory, OnStoreError, SetOptions};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::args::{ExportArgs, Global, ImportArgs, WarmArgs};
+use crate::entry::State;
+use crate::exit::{Exit, Failure};
+use crate::json;
+use crate::out::{Level, Out, Page, Report};
+use crate::target::{self, Target};
+use crate::walk::Keys;
+
+/// The longest line that is read, in bytes.
+const LONGEST: u64 = 128 << 20;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    key: String,
+    value: Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Transferred {
+    what: &'static str,
+    count: u64,
+    /// Those that were left out, and why.
+    skipped: u64,
+    why: &'static str,
+}
+
+impl Report for Transferred {
+    fn show(&self, page: &mut Page) {
+        page.judged(Level::Ok, &format!("{} {}", self.count, self.what));
+        if self.skipped > 0 {
+            page.judged(Level::Warn, &format!("{} left out: {}", self.skipped, self.why));
+        }
+    }
+}
+
+pub(super) async fn warm(global: &Global, args: &WarmArgs, out: Out) -> Result<Exit, Failure> {
+    let lines = read(reader(&args.file)?)?;
+    let (cache, bar) = (cache(global).await?, out.progress(lines.len() as u64, "stored"));
+    let (mut count, mut skipped) = (0, 0);
+    for line in lines {
+        if !args.overwrite && cache.exists(&line.key).await? {
+            skipped += 1;
+        } else {
+            store(&cache, line).await?;
+            count += 1;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    out.report(&Transferred {
+        what: "stored",
+        count,
+        skipped,
+        why: "there already (--overwrite stores them)",
+    })?;
+    Ok(Exit::Fine)
+}
+
+pub(super) async fn import(global: &Global, args: &ImportArgs, out: Out) -> Result<Exit, Failure> {
+    let mut input = reader(&args.file)?;
+    let fresh_for = args.fresh_for_ms.map(Duration::from_millis);
+    let is_ai = input.fill_buf().is_ok_and(|start| start.starts_with(br#"{"format":"cache-ai""#));
+    let count = if is_ai {
+        let ai = CacheFactory::new().ai_from_config(strict(target::config(global)?)).await?;
+        ai.import(input, fresh_for).await?.answers
+    } else {
+        let lines = read(input)?;
+        let (cache, bar, count) =
+            (cache(global).await?, out.progress(lines.len() as u64, "stored"), lines.len() as u64);
+        for line in lines {
+            store(&cache, Line { ttl_ms: args.fresh_for_ms.or(line.ttl_ms), ..line }).await?;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        count
+    };
+    out.report(&Transferred { what: "imported", count, skipped: 0, why: "" })?;
+    Ok(Exit::Fine)
+}
+
+pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Result<Exit, Failure> {
+    let cannot =
+        |error: std::io::Error| Failure::failed(format!("{}: {}", args.file.display(), error.kind()));
+    // Connected first: a file that nothing comes into is not begun.
+    let target = Target::open(global).await?;
+    let file = if args.overwrite { File::create(&args.file) } else { File::create_new(&args.file) };
+    let mut writer = BufWriter::new(file.map_err(cannot)?);
+    if args.ai {
+        let ai = CacheFactory::new().ai_from_config(strict(target::config(global)?)).await?;
+        let count = ai.export(&mut writer).await?.answers;
+        out.report(&Transferred { what: "answers exported", count, skipped: 0, why: "" })?;
+        return Ok(Exit::Fine);
+    }
+    let bar = out.progress(0, "exported");
+    let keys = Keys::matching(&target, &args.pattern, u64::MAX, &bar).await?;
+    bar.set_length(keys.found.len() as u64);
+    bar.reset();
+    let (mut count, mut skipped, mut written) = (0, 0, Ok(()));
+    keys.each(&target, &bar, |key, entry| {
+        let about = entry.about.as_ref().filter(|_| entry.state == State::Fresh);
+        let value = entry.value(key).and_then(|encoded| json::whole(&encoded));
+        let (Some(about), Ok(value)) = (about, value) else {
+            skipped += 1;
+            return;
+        };
+        let line = Line {
+            key: entry.key.clone(),
+            value,
+            ttl_ms: Some(about.fresh_for_ms.max(1)),
+            tags: about.tags.clone(),
+        };
+        let line = serde_json::to_string(&line).map_err(std::io::Error::from);
+        if written.is_ok() {
+            written = line.and_then(|line| writeln!(writer, "{line}"));
+        }
+        count += 1;
+    })
+    .await?;
+    bar.finish_and_clear();
+    written.and_then(|()| writer.flush()).map_err(cannot)?;
+    let why = "not fresh, or of a type that JSON does not have";
+    out.report(&Transferred { what: "exported", count, skipped, why })?;
+    Ok(Exit::Fine)
+}
+
+/// A cache that says so when the store did not take something.
+async fn cache(global: &Global) -> Result<Cache, Failure> {
+    let mut config = strict(target::config(global)?);
+    config.ai = None;
+    Ok(CacheFactory::new().from_config(config).await?)
+}
+
+fn strict(mut config: CacheConfig) -> CacheConfig {
+    config.on_store_error = Some(OnStoreError::Fail);
+    config.redis.get_or_insert_default().fail_on_connection_error = Some(true);
+    config
+}
+
+async fn store(cache: &Cache, line: Line) -> Result<(), Failure> {
+    Ok(cache.set(&line.key, &line.value, line.options()).await?)
+}
+
+impl Line {
+    fn options(&self) -> SetOptions {
+        let mut options = SetOptions::default();
+        options.fresh_for = self.ttl_ms.map(Duration::from_millis);
+        options.tags.clone_from(&self.tags);
+        options
+    }
+}
+
+fn reader(file: &Path) -> Result<BufReader<File>, Failure> {
+    let file_or = File::open(file);
+    let file = file_or.map_err(|error| Failure::bad_use(format!("{}: {}", file.display(), error.kind())))?;
+    Ok(BufReader::new(file))
+}
+
+/// All lines, before anything is stored: half a file is worse than none.
+fn read(mut input: impl BufRead) -> Result<Vec<Line>, Failure> {
+    let (mut lines, mut number, mut text) = (Vec::new(), 0, String::new());
+    loop {
+        number += 1;
+        text.clear();
+        let bad = |what: &str| Failure::bad_use(format!("line {number}: {what}; nothing was stored"));
+        let length = Read::take(&mut input, LONGEST).read_line(&mut text);
+        if length.map_err(|error| bad(&error.kind().to_string()))? == 0 {
+            return Ok(lines);
+        }
+        if text.trim().is_empty() {
+            continue;
+        }
+        let line: Line = serde_json::from_str(&text).map_err(|error| {
+            // Its own words may repeat a value.
+            bad(&format!("it is not like {{\"key\": …, \"value\": …}}, see column {}", error.column()))
+        })?;
+        cache_core::check_key(&line.key).map_err(|error| bad(error.message()))?;
+        line.options().validate().map_err(|error| bad(error.message()))?;
+        lines.push(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_line_is_named_and_its_content_is_not() {
+        let read = |text: &str| read(text.as_bytes());
+        assert_eq!(read("{\"key\":\"a\",\"value\":null}\n\n{\"key\":\"b\",\"value\":[1]}").unwrap().len(), 2);
+        for bad in [
+            "{\"key\":\"canary\"}",
+            "canary",
+            "{\"key\":\"\",\"value\":1}",
+            "{\"key\":\"a\",\"value\":1,\"canary\":1}",
+            "{\"key\":\"a\",\"value\":1,\"ttl_ms\":0}",
+        ] {
+            let failure = read(&format!("{{\"key\":\"a\",\"value\":1}}\n{bad}")).err().unwrap();
+            assert!(
+                failure.message.starts_with("line 2: ") && !failure.message.contains("canary"),
+                "{failure:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `warm`, `export` and `import`: what goes out comes in again, and half a file never does.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+
+use cache_factory::ai::Tenant;
+use cache_factory::durations::mins;
+use cache_factory::{CacheConfig, CacheFactory, SetOptions};
+use common::{cache, fresh, run, run_json, shared};
+use serde_json::{Value, json};
+
+/// A folder that is removed with the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("cachectl-{test}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+#[tokio::test]
+async fn a_file_warms_a_cache_and_leaves_what_is_there() {
+    let (server, namespace, folder) = (shared(), fresh("warm"), Folder::new("warm"));
+    let cache = cache(server, &namespace).await;
+    cache.set("b", "old", mins(5)).await.unwrap();
+    let file = folder.file("warm.jsonl");
+    let lines = [
+        json!({"key": "a", "value": {"n": 1}, "ttl_ms": 60_000, "tags": ["t"]}),
+        json!({"key": "b", "value": "new"}),
+    ];
+    fs::write(&file, lines.map(|line| line.to_string()).join("\n")).unwrap();
+    let (code, report) = run_json(server, &namespace, &["warm", &file]);
+    assert_eq!((code, &report["count"], &report["skipped"]), (0, &json!(1), &json!(1)), "{report}");
+    assert_eq!(*cache.get::<Value>("a").await.unwrap().unwrap(), json!({"n": 1}));
+    let (_, got) = run_json(server, &namespace, &["get", "a"]);
+    assert_eq!((&got["ttl_ms"], &got["tags"]), (&json!(60_000), &json!(["t"])));
+    assert_eq!(run_json(server, &namespace, &["get", "b"]).1["value"], "old");
+    assert_eq!(run_json(server, &namespace, &["warm", &file, "--overwrite"]).1["count"], 2);
+    assert_eq!(run_json(server, &namespace, &["get", "b"]).1["value"], "new");
+}
+
+#[tokio::test]
+async fn a_bad_line_stores_nothing() {
+    let (namespace, folder) = (fresh("bad"), Folder::new("bad"));
+    let file = folder.file("bad.jsonl");
+    fs::write(&file, "{\"key\":\"a\",\"value\":1}\n{\"key\":\"b\"}\n").unwrap();
+    for command in ["warm", "import"] {
+        let ran = run(shared(), &namespace, &[command, &file]);
+        assert!(ran.code == 2 && ran.stderr.contains("line 2"), "{ran:?}");
+    }
+    assert_eq!(run_json(shared(), &namespace, &["keys"]).1["count"], 0);
+    assert_eq!(run(shared(), &namespace, &["import", "/no/such/file"]).code, 2);
+}
+
+#[tokio::test]
+async fn what_was_exported_comes_in_elsewhere() {
+    let (server, from, to, folder) = (shared(), fresh("from"), fresh("to"), Folder::new("export"));
+    let cache = cache(server, &from).await;
+    let value = json!({"a": [1, -2.5, null, "é"]});
+    cache.set("user:1", &value, SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
+    cache.set("other", "x", mins(5)).await.unwrap();
+    // By numbers, which JSON does not have.
+    cache.set("user:2", &std::collections::BTreeMap::from([(1_u8, 2_u8)]), mins(5)).await.unwrap();
+    let file = folder.file("out.jsonl");
+    let (code, report) = run_json(server, &from, &["export", &file, "--pattern", "user:*"]);
+    assert_eq!((code, &report["count"], &report["skipped"]), (0, &json!(1), &json!(1)), "{report}");
+    let again = run(server, &from, &["export", &file]);
+    assert_eq!(again.code, 1, "a file is not written over: {again:?}");
+    let (code, report) = run_json(server, &to, &["import", &file]);
+    assert_eq!((code, &report["count"]), (0, &json!(1)));
+    let (_, got) = run_json(server, &to, &["get", "user:1"]);
+    assert_eq!((&got["value"], &got["tags"], &got["state"]), (&value, &json!(["t"]), &json!("fresh")));
+    assert!(got["ttl_ms"].as_u64() <= Some(300_000));
+    run_json(server, &to, &["import", &file, "--fresh-for-ms", "7000"]);
+    assert_eq!(run_json(server, &to, &["ttl", "user:1"]).1["ttl_ms"], 7000);
+}
+
+#[tokio::test]
+async fn ai_answers_go_with_their_checksums() {
+    let (server, from, to, folder) = (shared(), fresh("ai-from"), fresh("ai-to"), Folder::new("ai"));
+    let ai = async |namespace: &str| {
+        let toml = format!("namespace = '{namespace}'\n[redis]\nurl = '{}'", server.url());
+        let config = CacheConfig::from_toml(&toml).unwrap();
+        CacheFactory::new().ai_from_config(config).await.unwrap().for_tenant(Tenant::shared())
+    };
+    let _ = ai(&from).await.cache_response("q", "qa", &(), &"answer".to_owned()).await.unwrap();
+    let file = folder.file("ai.jsonl");
+    let (code, report) = run_json(server, &from, &["export", &file, "--ai"]);
+    assert_eq!((code, &report["count"]), (0, &json!(1)), "{report}");
+    let (code, report) = run_json(server, &to, &["import", &file]);
+    assert_eq!((code, &report["count"]), (0, &json!(1)), "{report}");
+    let found = ai(&to).await.get_cached_response::<String>("q", "qa", &()).await.unwrap().unwrap();
+    assert_eq!(found.as_str(), "answer");
+    let text = fs::read_to_string(&file).unwrap().replace("answer", "changed");
+    fs::write(&file, text).unwrap();
+    let changed = run(server, &to, &["import", &file]);
+    assert!(changed.code == 2 && changed.stderr.contains("checksum"), "{changed:?}");
+}

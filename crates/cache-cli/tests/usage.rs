@@ -1,0 +1,110 @@
+//! The command line: what is wrong with it is said, and no secret is repeated.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use common::{Ran, program};
+use serde_json::{Value, json};
+
+fn ran(arguments: &[&str]) -> Ran {
+    Ran::of(program().args(arguments))
+}
+
+#[test]
+fn help_says_what_the_exit_codes_mean() {
+    let help = ran(&["--help"]);
+    assert_eq!(help.code, 0);
+    assert!(help.stdout.contains("Exit codes:") && help.stdout.contains("doctor"), "{help:?}");
+}
+
+#[test]
+fn bad_use_is_2_and_an_unreachable_store_is_3() {
+    for arguments in [
+        &["no-such-command"][..],
+        &["get"],
+        &["keys", "--limit", "0"],
+        &["keys"],
+        &["--url", "nonsense", "keys"],
+        &["--url", "rediss://127.0.0.1:1", "keys"],
+        &["--config", "/no/such/file.toml", "keys"],
+        &["--namespace", "", "--url", "redis://127.0.0.1:1", "keys"],
+        &["explain", "text", "--operation", "qa", "--options", "{"],
+        &["explain", "text", "--operation", "qa", "--tenant", "sk-live-1"],
+    ] {
+        let ran = ran(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
+        assert!(!ran.stderr.is_empty() && ran.stdout.is_empty(), "{arguments:?}: {ran:?}");
+    }
+    let away = ran(&["--url", "redis://127.0.0.1:1", "keys"]);
+    assert_eq!(away.code, 3, "{away:?}");
+}
+
+#[test]
+fn a_password_is_repeated_nowhere() {
+    for url in [
+        "redis://:canary@127.0.0.1:1",
+        "redis://u:canary@127.0.0.1:1/0",
+        "redis:/:canary@h",
+        "rediss://:canary@h",
+    ] {
+        for arguments in [
+            &["--url", url, "keys"][..],
+            &["--url", url, "--json", "get", "k"],
+            &["--url", url, "doctor"],
+            &["keys", "--url", url, "--bogus"],
+        ] {
+            let ran = ran(arguments);
+            assert!(ran.code >= 2, "{ran:?}");
+            ran.assert_without("canary");
+        }
+    }
+    ran(&["keys", "x", "redis://:canary@127.0.0.1:1"]).assert_without("canary");
+    ran(&[&format!("--bogus={}", "redis://:canary@127.0.0.1:1"), "keys"]).assert_without("canary");
+    let variable = Ran::of(program().env("CACHE_REDIS_URL", "redis://:canary@127.0.0.1:1").arg("keys"));
+    assert_eq!(variable.code, 3, "{variable:?}");
+    variable.assert_without("canary");
+    let unknown = Ran::of(program().env("CACHE_REDIS_PASWORD", "canary").arg("keys"));
+    assert!(
+        unknown.code == 2 && unknown.stderr.contains("did you mean CACHE_REDIS_PASSWORD?"),
+        "{unknown:?}"
+    );
+    unknown.assert_without("canary");
+}
+
+#[test]
+fn a_key_is_explained_without_a_store() {
+    let plain = ran(&["--json", "explain", "What is a cache?", "--operation", "qa", "--tenant", "acme"]);
+    let it: Value = plain.json();
+    assert_eq!((plain.code, &it["operation"], &it["text_tier"]), (0, &json!("qa"), &json!("small")), "{it}");
+    assert_eq!(it["ttl_ms"].as_u64().map(|ms| ms / 1_000_000), Some(1), "30 minutes and a little: {it}");
+    assert!(it["full_key"].as_str().unwrap().starts_with("app:ai:acme:qa:"), "{it}");
+    assert!(it["tags"].as_array().unwrap().contains(&json!("ai.op=qa")), "{it}");
+    let other = ran(&["--json", "explain", "What is a cache?", "--operation", "qa"]).json();
+    assert_ne!(other["key"], it["key"], "another tenant");
+    let read = Ran::of(
+        program().args(["--json", "explain", "-", "--operation", "qa"]).write_stdin("What is a cache?"),
+    );
+    assert_eq!(read.json()["key"], other["key"]);
+}
+
+#[test]
+fn all_that_is_wrong_with_a_file_is_said_at_once() {
+    let folder = std::env::temp_dir().join(format!("cachectl-usage-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("cache.toml");
+    let check = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        ran(&["--json", "config", "check", path.to_str().unwrap()])
+    };
+    let bad = check(
+        "default_tll = 5\nl1_cache_size = -1\n[redis]\nurl = 'redis://:canary@h:x'\nconnect_timeout = 600",
+    );
+    let good = check("default_ttl = 5\n[redis]\nurl = 'redis://:canary@h'");
+    std::fs::remove_dir_all(&folder).unwrap();
+    let problems = bad.json()["problems"].as_array().unwrap().len();
+    assert_eq!((bad.code, problems), (1, 4), "{bad:?}");
+    assert!(bad.stdout.contains("did you mean default_ttl?"), "{bad:?}");
+    bad.assert_without("canary");
+    assert_eq!((good.code, &good.json()["problems"]), (0, &json!([])), "{good:?}");
+    assert_eq!(ran(&["config", "check", "/no/such/file.toml"]).code, 1);
+}

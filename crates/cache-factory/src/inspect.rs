@@ -1,0 +1,53 @@
+//! The store of a cache without the cache: for tools that look at what is stored.
+
+use std::sync::Arc;
+
+use cache_core::{Error, ErrorKind, Namespace, SystemClock};
+use cache_redis::RedisStore;
+use cache_tiered::Settings;
+
+use crate::config::CacheConfig;
+use crate::factory::CacheFactory;
+use crate::redis_url::RedisUrl;
+use crate::resolve::resolve;
+use crate::{connect, presets};
+
+/// Where a cache would keep what it holds, and by which settings.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// What sets its keys apart.
+    pub namespace: Namespace,
+    /// Its policy.
+    pub settings: Settings,
+    /// Where its Redis is, for people: shown without its password.
+    pub url: RedisUrl,
+    /// Its Redis.
+    pub store: RedisStore,
+}
+
+impl CacheFactory {
+    /// Connects to the Redis that a cache of this configuration would have. No cache is made, and nothing is done without
+    /// a server that cannot be reached.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) for what is wrong with the configuration, one without Redis, and what the
+    /// server refuses; [`Unavailable`](ErrorKind::Unavailable) or [`Timeout`](ErrorKind::Timeout) if it cannot be reached.
+    pub async fn inspect(&self, config: CacheConfig) -> Result<Inspection, Error> {
+        let named = |error: Error| error.in_operation("inspect");
+        let config = CacheConfig { ai: None, ..config };
+        let plan = resolve(&presets::CONFIG, CacheConfig::default(), config, false).map_err(named)?;
+        let Some(mut server) = plan.redis else {
+            let message = "the configuration names no Redis, and a cache in memory is its process's own";
+            return Err(named(Error::new(ErrorKind::Configuration, message)));
+        };
+        server.fail_on_connection_error = true;
+        let found = connect::connect(&server, Arc::new(SystemClock::new())).await.map_err(named)?;
+        Ok(Inspection {
+            namespace: plan.namespace,
+            settings: plan.settings,
+            url: server.url,
+            store: found.store,
+        })
+    }
+}
