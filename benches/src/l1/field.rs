@@ -38,12 +38,15 @@ pub trait Runner {
     fn run_each(&self, steps: &[Step]) -> Vec<f64>;
 }
 
+/// Makes a contender and fills it.
+type Maker = fn(&Case) -> Box<dyn Runner>;
+
 /// All that can be used by so many threads, filled for the case.
 ///
 /// They are made in a random order: where a cache's memory comes to lie moves its time by a tenth, and who is made first
 /// would lie otherwise than who is made last.
 pub fn field(case: &Case, threads: usize, random: &mut Random) -> Vec<Box<dyn Runner>> {
-    let mut makers: Vec<fn(&Case) -> Box<dyn Runner>> = vec![
+    let mut makers: Vec<Maker> = vec![
         |case| shared::<Ours<_, _>>(case, Role::Ours),
         |case| shared::<QuickCache<_, _>>(case, Role::Peer),
         |case| shared::<TinyUfo<_, _>>(case, Role::Peer),
