@@ -56,9 +56,9 @@ impl Shared {
 
     /// Names a question, and tells who watches how long that took.
     pub(crate) async fn key(&self, question: &Question<'_>) -> Result<Keyed, Error> {
-        let began = self.timer.now();
+        let began = self.cache.watched_since();
         let keyed = self.keyer.key(question).await;
-        self.cache.tell_work("key", question.len(), self.timer.now().since(began));
+        self.cache.tell_work("key", question.len(), began);
         keyed
     }
 

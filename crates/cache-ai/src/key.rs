@@ -62,24 +62,43 @@ impl Keyer {
 
     /// Names a question. A long one lets other tasks run meanwhile.
     pub(crate) async fn key(&self, question: &Question<'_>) -> Result<Keyed, Error> {
-        let mut hasher = self.hasher.clone();
-        // Which of the parts is how long is in the first of them, so its own length is all that is missing.
-        hasher.update(&(question.short.len() as u64).to_be_bytes());
-        let is_short = question.len() <= SLICE;
-        for part in question.parts() {
-            for slice in part.chunks(SLICE) {
-                hasher.update(slice);
-                if !is_short {
-                    tokio::task::yield_now().await;
-                }
-            }
-        }
-        let digest = Digest::new(*hasher.finalize().as_bytes());
+        // A hasher takes 2 KB: in the future of every call it would be moved about with it.
+        let digest = if question.len() <= SLICE {
+            self.digest(question)
+        } else {
+            Box::pin(self.digest_in_slices(question)).await
+        };
         let characters = match question.text.as_deref() {
             Some(text) => count(text).await,
             None => 0,
         };
         self.named(question, digest, characters)
+    }
+
+    fn digest(&self, question: &Question<'_>) -> Digest {
+        let mut hasher = self.begun(question);
+        for part in question.parts() {
+            hasher.update(part);
+        }
+        Digest::new(*hasher.finalize().as_bytes())
+    }
+
+    async fn digest_in_slices(&self, question: &Question<'_>) -> Digest {
+        let mut hasher = self.begun(question);
+        for part in question.parts() {
+            for slice in part.chunks(SLICE) {
+                hasher.update(slice);
+                tokio::task::yield_now().await;
+            }
+        }
+        Digest::new(*hasher.finalize().as_bytes())
+    }
+
+    fn begun(&self, question: &Question<'_>) -> blake3::Hasher {
+        let mut hasher = self.hasher.clone();
+        // Which of the parts is how long is in the first of them, so its own length is all that is missing.
+        hasher.update(&(question.short.len() as u64).to_be_bytes());
+        hasher
     }
 
     fn named(&self, question: &Question<'_>, digest: Digest, characters: usize) -> Result<Keyed, Error> {

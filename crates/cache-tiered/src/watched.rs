@@ -86,9 +86,15 @@ impl Engine {
 }
 
 impl Cache {
-    /// Tells who watches this cache of work that a layer above did for it: which, on how many bytes, and for how long.
-    pub fn tell_work(&self, what: &'static str, bytes: usize, took: Duration) {
-        self.engine.tell(|| Event::Work { what, bytes, took });
+    /// The time, if somebody watches this cache: where work begins that [`tell_work`](Cache::tell_work) will tell of. A
+    /// look at the clock is spared otherwise.
+    pub fn watched_since(&self) -> Option<Moment> {
+        self.engine.watched_since()
+    }
+
+    /// Tells who watches this cache of work that a layer above did for it: which, on how many bytes, and since when.
+    pub fn tell_work(&self, what: &'static str, bytes: usize, began: Option<Moment>) {
+        self.engine.tell_work(what, bytes, began);
     }
 }
 
