@@ -20,8 +20,8 @@ pub struct Health {
     pub queued: usize,
 }
 
-/// How a cache is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+/// How a cache is, the worse the greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStatus {
     /// Everything works.

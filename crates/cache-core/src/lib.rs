@@ -14,6 +14,7 @@ mod problems;
 mod stats;
 mod status;
 mod store;
+mod tally;
 mod ttl;
 mod value;
 mod version;
@@ -36,6 +37,7 @@ pub use store::{
     Capability, Claim, Feed, FeedMode, LinkId, LinkState, LinkStatus, Marks, Page, PutIf, Read, RemoveIf,
     Store, Stored, Written,
 };
+pub use tally::{OwnTally, Tally};
 pub use ttl::Ttl;
 pub use value::{Cacheable, Encoded, Format, Value};
 pub use version::{Stamp, Version, VersionSource};

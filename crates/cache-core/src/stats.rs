@@ -175,9 +175,14 @@ impl ReadStats {
         self.tier1_hits + self.tier2_hits + self.stale_hits
     }
 
+    /// All reads that ended.
+    pub fn total(&self) -> u64 {
+        self.hits() + self.misses
+    }
+
     /// Hits over reads: 0 to 1, and 0 before the first read.
     pub fn hit_ratio(&self) -> f64 {
-        ratio(self.hits(), self.hits() + self.misses)
+        ratio(self.hits(), self.total())
     }
 }
 

@@ -70,8 +70,17 @@ impl Budget {
             && amount.weight <= room(&self.weight, self.max.weight)
     }
 
+    /// Takes `wanted` in exchange for `had`, or changes nothing.
+    pub(crate) fn exchange(&self, wanted: Amount, had: Amount) -> bool {
+        let fits = self.try_reserve(wanted.beyond(had));
+        if fits {
+            self.release(had.beyond(wanted));
+        }
+        fits
+    }
+
     /// All of it, or nothing.
-    pub(crate) fn try_reserve(&self, amount: Amount) -> bool {
+    fn try_reserve(&self, amount: Amount) -> bool {
         if !reserve(&self.entries, amount.entries, self.max.entries) {
             return false;
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::Hash;
 use std::time::Duration;
 
-use cache_core::{Error, ErrorKind, Fill, FillToken, Filled, Moment, Ttl};
+use cache_core::{Error, ErrorKind, Fill, FillToken, Filled, Moment, Tally, Ttl};
 
 use crate::builder::{MemoryCacheBuilder, Weigher};
 use crate::engine::Engine;
@@ -13,23 +13,26 @@ use crate::flight::Flights;
 use crate::hash::Hashed;
 use crate::hasher::KeyHasher;
 use crate::options::EntryOptions;
-use crate::reads::Reads;
 use crate::shard::New;
 use crate::stats::MemoryStats;
 use crate::time::Time;
 
+const HIT: usize = 0;
+const MISS: usize = 1;
+
 /// A bounded, concurrent map whose entries have a TTL and a weight.
 ///
 /// It never holds more entries or more weight than it was made for, and never serves an entry whose time is over.
-/// When it is full, two queues whose border moves decide what goes. Share it by reference or in an [`Arc`](std::sync::Arc); every method takes `&self`, is
-/// quick, and does no I/O. Locks are held for the time of one look-up, never while a value or key of yours is dropped.
+/// When it is full, two queues whose border moves decide what goes. Share it by reference or in an
+/// [`Arc`](std::sync::Arc); every method takes `&self`, is quick, and does no I/O. Locks are held for the time of one look-up, never while a value or key of yours is dropped.
 ///
 /// A panic in your code (`Hash`, `Eq`, `Clone`, `Drop`, the weigher, a closure) passes through and leaves the map whole.
 pub struct MemoryCache<K, V> {
     pub(crate) engine: Engine<K, V>,
     pub(crate) settings: Settings<K, V>,
     pub(crate) flights: Flights<K, V>,
-    reads: Reads,
+    /// Hits and misses.
+    reads: Tally<2>,
 }
 
 pub(crate) struct Settings<K, V> {
@@ -55,7 +58,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
     }
 
     pub(crate) fn from_parts(engine: Engine<K, V>, settings: Settings<K, V>) -> Self {
-        Self { engine, settings, flights: Flights::new(), reads: Reads::default() }
+        Self { engine, settings, flights: Flights::new(), reads: Tally::default() }
     }
 
     /// A clone of the key's value, if it is held and its time is not over. Make `V` an [`Arc`](std::sync::Arc) where cloning is dear:
@@ -84,9 +87,9 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         let found =
             self.engine.read(self.hash(key), |held| held.borrow() == key, alive, |value| Some(read(value)));
         if found.is_some() {
-            self.reads.hit();
+            self.reads.own().one(HIT);
         } else {
-            self.reads.miss();
+            self.reads.own().one(MISS);
         }
         found
     }
@@ -250,7 +253,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
     /// What was counted since the start, and what is held.
     pub fn stats(&self) -> MemoryStats {
         let counts = self.engine.counts();
-        let (hits, misses) = self.reads.both();
+        let [hits, misses] = self.reads.sums();
         MemoryStats {
             hits,
             misses,

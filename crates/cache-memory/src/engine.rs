@@ -70,8 +70,8 @@ impl<K: Eq, V> Engine<K, V> {
         }
     }
 
-    /// Looks the key up and notes a hit of its entry if it is held, `alive` tells the time in answer to its expiry (`None`: it is
-    /// over), and `pick` takes it.
+    /// Looks the key up and notes a hit of its entry if it is held, `alive` tells the time in answer to its expiry
+    /// (`None`: it is over), and `pick` takes it.
     ///
     /// `pick` runs under the lock, which readers share.
     #[inline]

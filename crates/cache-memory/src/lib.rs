@@ -17,7 +17,6 @@ mod limits;
 mod load;
 mod options;
 mod policy;
-mod reads;
 mod room;
 mod shard;
 mod slab;

@@ -71,11 +71,9 @@ impl<K, V> Shard<K, V> {
             self.fence_for(hash, fill);
             return Prepared::Refused(Filled::TooLarge);
         }
-        let lacking = Amount::entry(weight).beyond(old);
-        if call.budget.try_reserve(lacking) {
-            call.budget.release(old.beyond(Amount::entry(weight)));
-            Prepared::Room(found)
-        } else if self.squeeze(found, lacking, call) {
+        let new = Amount::entry(weight);
+        let lacking = new.beyond(old);
+        if call.budget.exchange(new, old) || self.squeeze(found, lacking, call) {
             Prepared::Room(found)
         } else {
             Prepared::Lacking(lacking)
@@ -97,8 +95,7 @@ impl<K, V> Shard<K, V> {
                 break false;
             };
             freed += more;
-            if call.budget.try_reserve(lacking.beyond(freed)) {
-                call.budget.release(freed.beyond(lacking));
+            if call.budget.exchange(lacking, freed) {
                 break true;
             }
         };

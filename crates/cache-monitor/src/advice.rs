@@ -93,7 +93,7 @@ fn similar_keys(cache: &CacheSnapshot) -> Option<Recommendation> {
 fn tier_1_too_small(cache: &CacheSnapshot) -> Option<Recommendation> {
     let usage = &cache.stats.memory_usage;
     let has_store = cache.stats.link.is_some();
-    let reads = cache.stats.reads.hits() + cache.stats.reads.misses;
+    let reads = cache.stats.reads.total();
     // With a store behind it, what tier 1 lets go costs a round trip instead of a miss.
     let lost = if has_store { cache.stats.reads.tier2_hits } else { missed(cache, "evicted") };
     let share = share(lost, reads);
@@ -184,7 +184,7 @@ fn loads_that_fail(cache: &CacheSnapshot) -> Option<Recommendation> {
 
 fn foreign_values(cache: &CacheSnapshot) -> Option<Recommendation> {
     let refused: u64 = cache.refusals.values().sum();
-    let reads = cache.stats.reads.hits() + cache.stats.reads.misses;
+    let reads = cache.stats.reads.total();
     let share = share(refused, reads);
     let (reason, count) = cache.refusals.iter().max_by_key(|(_, count)| **count)?;
     if refused < ENOUGH || share < 0.01 {

@@ -189,7 +189,7 @@ fn verdicts(
 ) -> (Windows, [(AlertKind, Option<Verdict>); 4]) {
     let mut windows = start;
     let reads = &cache.stats.reads;
-    let (hits, all) = (reads.hits(), reads.hits() + reads.misses);
+    let (hits, all) = (reads.hits(), reads.total());
     let ratio = share(hits, start.hits, all, start.reads, ENOUGH_READS).map(|ratio| {
         (windows.hits, windows.reads) = (hits, all);
         let least = thresholds.hit_ratio_warning;

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicU64;
 use cache_core::{Clock, Error, Problems, SystemClock};
 
 use crate::alert::AlertChange;
-use crate::monitor::{OnAlert, PerformanceMonitor, nanos};
+use crate::latency::nanos;
+use crate::monitor::{OnAlert, PerformanceMonitor};
 use crate::thresholds::Thresholds;
 use crate::watch::Plan;
 
@@ -83,15 +84,20 @@ impl MonitorBuilder {
     /// # Errors
     /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is out of range.
     pub fn build(self) -> Result<Arc<PerformanceMonitor>, Error> {
-        let Self { thresholds, on_alert, clock, keys, shows_keys } = self;
         let mut problems = Problems::default();
-        problems.take(thresholds.check());
-        problems.check((128..=1_000_000).contains(&keys), || {
-            format!("remember is {keys} keys, 128 to 1000000 are allowed")
+        problems.take(self.thresholds.check());
+        problems.check((128..=1_000_000).contains(&self.keys), || {
+            format!("remember is {} keys, 128 to 1000000 are allowed", self.keys)
         });
         problems.configuration().map_err(|error| error.in_operation("PerformanceMonitor"))?;
+        Ok(self.make())
+    }
+
+    /// Of settings that are right.
+    pub(crate) fn make(self) -> Arc<PerformanceMonitor> {
+        let Self { thresholds, on_alert, clock, keys, shows_keys } = self;
         let slow_above = Arc::new(AtomicU64::new(nanos(thresholds.operation_slow)));
-        Ok(PerformanceMonitor::with(Plan { clock, slow_above, keys, shows_keys }, thresholds, on_alert))
+        PerformanceMonitor::with(Plan { clock, slow_above, keys, shows_keys }, thresholds, on_alert)
     }
 }
 

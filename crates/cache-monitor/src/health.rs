@@ -19,23 +19,14 @@ pub struct Overview {
 
 /// The health of all, from that of each and the alerts that are up.
 pub(crate) fn overview(caches: Vec<(String, Health)>, alerts: &[Alert]) -> Overview {
-    let rank = |status: HealthStatus| match status {
-        HealthStatus::Healthy => 0,
-        HealthStatus::Degraded => 1,
-        HealthStatus::Unhealthy => 2,
-    };
     let mut status = HealthStatus::Healthy;
     let mut reasons = Vec::new();
     for (name, health) in &caches {
-        if rank(health.status) > rank(status) {
-            status = health.status;
-        }
+        status = status.max(health.status);
         reasons.extend(health.reasons.iter().map(|reason| format!("{name}: {reason}")));
     }
     for alert in alerts.iter().filter(|alert| alert.severity == Severity::Critical) {
-        if status == HealthStatus::Healthy {
-            status = HealthStatus::Degraded;
-        }
+        status = status.max(HealthStatus::Degraded);
         let (kind, value, threshold) = (alert.kind.as_str(), alert.value, alert.threshold);
         reasons.push(format!("{}: {kind} is critical: {value}, from {threshold} on", alert.cache));
     }

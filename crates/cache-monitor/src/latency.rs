@@ -56,7 +56,7 @@ impl Latency {
     /// Notes that something took so long, `times` times. Longer than `slow_above` is counted as slow.
     pub(crate) fn record(&self, took: Duration, times: u32, slow_above: Duration) {
         let times = u64::from(times);
-        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = nanos(took);
         self.nanos.fetch_add(nanos.saturating_mul(times), Ordering::Relaxed);
         if took > slow_above {
             self.slow.fetch_add(times, Ordering::Relaxed);
@@ -94,6 +94,10 @@ impl Latency {
         }
         Summary { count, slow: self.slow.load(Ordering::Relaxed), seconds, percentiles, buckets }
     }
+}
+
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

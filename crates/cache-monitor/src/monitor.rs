@@ -13,6 +13,7 @@ use crate::advice::{Recommendation, recommend};
 use crate::alert::{Alert, AlertChange, AlertState, judge};
 use crate::builder::MonitorBuilder;
 use crate::health::{Overview, overview};
+use crate::latency::nanos;
 use crate::miss::MissReason;
 use crate::report::{BigKey, HotKey};
 use crate::snapshot::{CacheSnapshot, Snapshot};
@@ -65,10 +66,7 @@ pub struct PerformanceMonitor {
 impl PerformanceMonitor {
     /// A monitor with the thresholds of [`Thresholds::default`], that shows keys redacted.
     pub fn new() -> Arc<Self> {
-        let MonitorBuilder { thresholds, on_alert, clock, keys, shows_keys } = Self::builder();
-        let slow_above = AtomicU64::new(nanos(thresholds.operation_slow));
-        let plan = Plan { clock, slow_above: Arc::new(slow_above), keys, shows_keys };
-        Self::with(plan, thresholds, on_alert)
+        Self::builder().make()
     }
 
     /// Starts to make a monitor with other settings.
@@ -265,8 +263,4 @@ fn log(change: &AlertChange) {
         AlertChange::Eased(_) => tracing::info!(cache, kind, severity, value, threshold, "an alert eased"),
         AlertChange::Cleared(_) => tracing::info!(cache, kind, "an alert is over"),
     }
-}
-
-pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -55,26 +55,25 @@ impl Sketch {
     pub(crate) fn count(&self, hash: u64, key: &str, times: u32) {
         let mut shard = self.shards[(hash >> 32) as usize % SHARDS].lock();
         shard.sum += u64::from(times);
-        if let Some(at) = shard.hashes.iter().position(|&held| held == hash) {
-            let counter = &mut shard.counters[at];
-            counter.count += u64::from(times);
-            if counter.shown.is_none() {
-                counter.shown = Some(shown(key, self.shows_keys));
-            }
+        let held = shard.hashes.iter().position(|&held| held == hash);
+        let at = if let Some(at) = held {
+            shard.counters[at].count += u64::from(times);
+            at
         } else if shard.hashes.len() < COUNTERS {
             shard.hashes.push(hash);
             shard.counters.push(Counter { count: times.into(), error: 0, shown: None });
-        } else if let Some(at) = (0..COUNTERS).min_by_key(|&at| shard.counters[at].count) {
+            shard.hashes.len() - 1
+        } else {
+            let at = (0..COUNTERS).min_by_key(|&at| shard.counters[at].count).unwrap_or(0);
             let error = shard.counters[at].count;
             shard.hashes[at] = hash;
             shard.counters[at] = Counter { count: error + u64::from(times), error, shown: None };
-        }
-        if times > 1
-            && let Some(at) = shard.hashes.iter().position(|&held| held == hash)
-            && shard.counters[at].shown.is_none()
-        {
-            // One of a sample stands for many, so it is worth its text at once.
-            shard.counters[at].shown = Some(shown(key, self.shows_keys));
+            at
+        };
+        // A key that came again is worth its text, and one of a sample, which stands for many, at once.
+        let counter = &mut shard.counters[at];
+        if counter.shown.is_none() && (held.is_some() || times > 1) {
+            counter.shown = Some(shown(key, self.shows_keys));
         }
         if shard.sum >= self.halve_at {
             for counter in &mut shard.counters {

@@ -2,33 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use thread_local::ThreadLocal;
+use cache_core::{OwnTally, Tally};
 
 /// One hit of tier 1 in so many is reported.
 pub(crate) const SAMPLE: u32 = 256;
-
-/// Hits of tier 1 that one thread had. It alone writes them, so an addition needs no locked instruction.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-pub(crate) struct LocalHits(AtomicU64);
-
-impl LocalHits {
-    #[inline]
-    pub(crate) fn one(&self) {
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
-
-    /// Whether the thread's next hit is one of the sample.
-    ///
-    /// The places of the sample lie as multiples of the golden ratio do, so that who asks for some keys in turn does not
-    /// meet it with the same one each time; the first hit is not among them.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "the low bits are as good a number as all")]
-    pub(crate) fn is_sampled(&self) -> bool {
-        let hits = self.0.load(Ordering::Relaxed);
-        (hits as u32).wrapping_mul(0x9E37_79B9) >= u32::MAX - (u32::MAX / SAMPLE)
-    }
-}
 
 /// A counter that only its owner names.
 #[derive(Debug, Default)]
@@ -50,7 +27,7 @@ impl Count {
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    local_hits: ThreadLocal<LocalHits>,
+    pub(crate) local_hits: Tally<1>,
     pub(crate) store_hits: Count,
     pub(crate) stale_hits: Count,
     pub(crate) misses: Count,
@@ -76,14 +53,12 @@ pub(crate) struct Counters {
     pub(crate) replay_dropped: Count,
 }
 
-impl Counters {
-    /// Those of the thread that asks.
-    #[inline]
-    pub(crate) fn own_hits(&self) -> &LocalHits {
-        self.local_hits.get_or_default()
-    }
-
-    pub(crate) fn local_hits(&self) -> u64 {
-        self.local_hits.iter().map(|hits| hits.0.load(Ordering::Relaxed)).sum()
-    }
+/// Whether the next hit of the thread that counts here is one of the sample.
+///
+/// The places of the sample lie as multiples of the golden ratio do, so that who asks for some keys in turn does not
+/// meet it with the same one each time; the first hit is not among them.
+#[inline]
+#[allow(clippy::cast_possible_truncation, reason = "the low bits are as good a number as all")]
+pub(crate) fn is_sampled(hits: &OwnTally<1>) -> bool {
+    (hits.get(0) as u32).wrapping_mul(0x9E37_79B9) >= u32::MAX - (u32::MAX / SAMPLE)
 }

@@ -298,7 +298,7 @@ impl Engine {
 
     pub(crate) fn count_read(&self, tier: Option<Tier>, result: ReadResult) {
         match (result, tier) {
-            (ReadResult::Hit, Some(Tier::Local)) => self.counters.own_hits().one(),
+            (ReadResult::Hit, Some(Tier::Local)) => self.counters.local_hits.own().one(0),
             (ReadResult::Hit, _) => self.counters.store_hits.one(),
             (ReadResult::Stale, _) => self.counters.stale_hits.one(),
             _ => self.counters.misses.one(),

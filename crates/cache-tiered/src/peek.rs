@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache_core::{Event, Moment, ReadResult, Status, Tier};
 
-use crate::counters::SAMPLE;
+use crate::counters::{SAMPLE, is_sampled};
 use crate::data::Data;
 use crate::engine::Engine;
 
@@ -12,8 +12,8 @@ impl Engine {
     /// The value of a fresh entry of tier 1 that is held as `T`. The hit path: no lock but the shard's, no allocation.
     #[inline]
     pub(crate) fn peek<T: Data>(&self, hash: u64, key: &str, operation: &'static str) -> Option<Arc<T>> {
-        let hits = self.counters.own_hits();
-        let began = if hits.is_sampled() { self.sample_since() } else { Moment::NEVER };
+        let hits = self.counters.local_hits.own();
+        let began = if is_sampled(hits) { self.sample_since() } else { Moment::NEVER };
         let now = self.timer.coarse();
         if now >= self.lease.end() {
             return None;
@@ -22,7 +22,7 @@ impl Engine {
         let latest = now + self.coarse_error;
         let value = self.local.get_fresh(hash, key, latest, self.marks.newest())?;
         let value = value.downcast::<T>().ok()?;
-        hits.one();
+        hits.one(0);
         if began != Moment::NEVER {
             self.tell_hit(key, operation, began);
         }

@@ -13,7 +13,7 @@ impl Engine {
         stats.memory_usage = self.local.usage().into();
 
         let reads = &mut stats.reads;
-        reads.tier1_hits = counters.local_hits();
+        [reads.tier1_hits] = counters.local_hits.sums();
         reads.tier2_hits = counters.store_hits.get();
         reads.stale_hits = counters.stale_hits.get();
         reads.misses = counters.misses.get();
@@ -26,7 +26,7 @@ impl Engine {
         writes.expires = counters.expires.get();
         writes.invalidations = counters.invalidations.get();
         let changes = writes.sets + writes.deletes + writes.expires + writes.invalidations;
-        stats.total_operations = stats.reads.hits() + stats.reads.misses + changes;
+        stats.total_operations = stats.reads.total() + changes;
 
         let loads = &mut stats.loads;
         loads.started = counters.loads.get();
