@@ -48,6 +48,11 @@ pub(crate) fn time(time: Duration) -> String {
     }
 }
 
+/// The same of milliseconds, as reports hold them.
+pub(crate) fn ms(millis: u64) -> String {
+    time(Duration::from_millis(millis))
+}
+
 /// `950 B`, `12.0 KiB`, `3.4 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]

@@ -69,6 +69,8 @@ impl Keys {
         bar: &ProgressBar,
         mut visit: impl FnMut(&Key, Entry),
     ) -> Result<(), Error> {
+        bar.set_length(self.found.len() as u64);
+        bar.reset();
         for batch in self.found.chunks(BATCH) {
             let keys = batch.iter().map(|user| target.key(user)).collect::<Result<Vec<_>, _>>()?;
             for (key, found) in keys.iter().zip(target.store().get_many(&keys).await) {

@@ -51,9 +51,7 @@ impl Report for Advice {
                 ]
             }),
         );
-        let time = |millis: Option<u64>| {
-            millis.map_or_else(|| "-".into(), |millis| shown::time(Duration::from_millis(millis)))
-        };
+        let time = |millis: Option<u64>| millis.map_or_else(|| "-".into(), shown::ms);
         page.table(
             ["KEYS", "OLD ENTRIES", "NEVER READ", "LAST READ AT (P90)", "MEDIAN TTL"],
             self.reads.iter().map(|group| {

@@ -5,8 +5,6 @@
 mod findings;
 mod sample;
 
-use std::time::Duration;
-
 use cache_core::{LinkStatus, Store};
 use serde::Serialize;
 
@@ -56,7 +54,6 @@ impl Report for Diagnosis {
         };
         page.table(["STATE", "ENTRIES", "PART"], counts(&self.states));
         page.table(["TTL", "ENTRIES", "PART"], counts(&self.ttls));
-        let time = |millis| shown::time(Duration::from_millis(millis));
         page.table(
             ["KEYS", "ENTRIES", "STORED", "VALUES", "LARGEST", "MEDIAN TTL", "MEDIAN AGE"],
             self.groups.iter().map(|group| {
@@ -66,8 +63,8 @@ impl Report for Diagnosis {
                     shown::size(group.stored_bytes),
                     shown::size(group.value_bytes),
                     shown::size(group.largest),
-                    group.median_ttl_ms.map_or_else(|| "-".into(), time),
-                    group.median_age_ms.map_or_else(|| "-".into(), time),
+                    group.median_ttl_ms.map_or_else(|| "-".into(), shown::ms),
+                    group.median_age_ms.map_or_else(|| "-".into(), shown::ms),
                 ]
             }),
         );
@@ -77,8 +74,6 @@ impl Report for Diagnosis {
 pub(super) async fn run(target: &Target, args: &DiagnoseArgs, out: Out) -> Result<Exit, Failure> {
     let bar = out.progress(0, "entries");
     let keys = Keys::matching(target, "*", args.limit, &bar).await?;
-    bar.set_length(keys.found.len() as u64);
-    bar.reset();
     let mut sample = Sample::default();
     keys.each(target, &bar, |_, entry| sample.add(&entry)).await?;
     bar.finish_and_clear();

@@ -34,10 +34,10 @@ struct Got {
 impl Report for Got {
     fn show(&self, page: &mut Page) {
         let entry = &self.entry;
-        let time = |millis| shown::time(Duration::from_millis(millis));
         let mut pairs = vec![("key", shown::text(&entry.key)), ("state", entry.state.word().into())];
         pairs.extend(entry.reason.as_ref().map(|reason| ("reason", shown::text(reason))));
-        let removed = entry.remaining_ms.map_or_else(|| "never".into(), |left| format!("in {}", time(left)));
+        let removed =
+            entry.remaining_ms.map_or_else(|| "never".into(), |left| format!("in {}", shown::ms(left)));
         if let Some(about) = &entry.about {
             let packed = match about.compression {
                 Some(name) => format!(
@@ -48,8 +48,8 @@ impl Report for Got {
                 None => "none".into(),
             };
             pairs.extend([
-                ("age", time(about.age_ms)),
-                ("fresh for", time(about.fresh_for_ms)),
+                ("age", shown::ms(about.age_ms)),
+                ("fresh for", shown::ms(about.fresh_for_ms)),
                 ("removed", removed),
                 ("serializer", about.serializer.into()),
                 ("compression", packed),

@@ -1,7 +1,5 @@
 //! `keys`: lists keys, and how what is stored under them stands.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::args::KeysArgs;
@@ -29,7 +27,6 @@ impl Report for Listed {
     fn show(&self, page: &mut Page) {
         match &self.entries {
             Some(entries) => {
-                let time = |millis| shown::time(Duration::from_millis(millis));
                 page.table(
                     ["KEY", "STATE", "AGE", "FRESH FOR", "STORED", "VALUE", "TAGS"],
                     entries.iter().map(|entry| {
@@ -37,8 +34,8 @@ impl Report for Listed {
                         [
                             shown::text(&entry.key),
                             entry.state.word().into(),
-                            about.map_or_else(|| "-".into(), |about| time(about.age_ms)),
-                            about.map_or_else(|| "-".into(), |about| time(about.fresh_for_ms)),
+                            about.map_or_else(|| "-".into(), |about| shown::ms(about.age_ms)),
+                            about.map_or_else(|| "-".into(), |about| shown::ms(about.fresh_for_ms)),
                             entry.stored_bytes.map_or_else(|| "-".into(), shown::size),
                             about.map_or_else(|| "-".into(), |about| shown::size(about.value_bytes)),
                             shown::text(&entry.tags().join(", ")),

@@ -1,13 +1,12 @@
 //! `stats`: what the cache, its link and the server tell of themselves.
 
-use std::collections::BTreeMap;
-
 use cache_core::Error;
 use cache_factory::{CacheFactory, Health};
 use serde::Serialize;
 
 use crate::args::{Global, StatsArgs};
 use crate::exit::{Exit, Failure};
+use crate::info::Info;
 use crate::out::{Level, Out, Page, Report};
 use crate::shown;
 use crate::target::{self, Target};
@@ -41,21 +40,20 @@ pub(super) struct Server {
 impl Server {
     /// `None` if this user may not ask.
     pub(super) async fn ask(target: &Target) -> Result<Option<Self>, Error> {
-        Ok(target.server().info().await?.map(|info| Self::of(&info)))
+        Ok(Info::ask(target).await?.map(|info| Self::of(&info)))
     }
 
-    fn of(info: &BTreeMap<String, String>) -> Self {
-        let number = |name: &str| info.get(name).and_then(|value| value.parse().ok()).unwrap_or_default();
+    fn of(info: &Info) -> Self {
         Self {
-            hits: number("keyspace_hits"),
-            misses: number("keyspace_misses"),
-            used_bytes: number("used_memory"),
-            max_bytes: number("maxmemory"),
-            evicted: number("evicted_keys"),
-            expired: number("expired_keys"),
-            clients: number("connected_clients"),
-            commands: number("total_commands_processed"),
-            policy: info.get("maxmemory_policy").cloned().unwrap_or_default(),
+            hits: info.number("keyspace_hits"),
+            misses: info.number("keyspace_misses"),
+            used_bytes: info.number("used_memory"),
+            max_bytes: info.number("maxmemory"),
+            evicted: info.number("evicted_keys"),
+            expired: info.number("expired_keys"),
+            clients: info.number("connected_clients"),
+            commands: info.number("total_commands_processed"),
+            policy: info.text("maxmemory_policy").to_owned(),
         }
     }
 

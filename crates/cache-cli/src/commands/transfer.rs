@@ -112,8 +112,6 @@ pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Resu
     }
     let bar = out.progress(0, "exported");
     let keys = Keys::matching(&target, &args.pattern, u64::MAX, &bar).await?;
-    bar.set_length(keys.found.len() as u64);
-    bar.reset();
     let (mut count, mut skipped, mut written) = (0, 0, Ok(()));
     keys.each(&target, &bar, |key, entry| {
         let about = entry.about.as_ref().filter(|_| entry.state == State::Fresh);

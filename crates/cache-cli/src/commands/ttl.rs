@@ -1,7 +1,5 @@
 //! `ttl`: how long a value lives.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::args::KeyArgs;
@@ -23,9 +21,7 @@ struct Lives {
 
 impl Report for Lives {
     fn show(&self, page: &mut Page) {
-        let time = |millis: Option<u64>, none: &str| {
-            millis.map_or_else(|| none.to_owned(), |millis| shown::time(Duration::from_millis(millis)))
-        };
+        let time = |millis: Option<u64>, none: &str| millis.map_or_else(|| none.to_owned(), shown::ms);
         page.pairs([
             ("key", shown::text(&self.key)),
             ("state", self.state.word().into()),

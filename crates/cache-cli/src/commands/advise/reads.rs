@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::shown::{millis, time};
+use crate::quantile::quantile;
+use crate::shown::{millis, ms};
 
 /// Younger entries say nothing yet.
 const OLD: Duration = Duration::from_secs(60);
@@ -53,16 +54,12 @@ impl Reads {
     }
 
     pub(super) fn groups(self) -> Vec<Group> {
-        let group = |(name, mut numbers): (String, Numbers)| {
-            numbers.last.sort_unstable();
-            numbers.ttls.sort_unstable();
-            Group {
-                name,
-                entries: numbers.ttls.len() as u64,
-                never_read: numbers.never,
-                last_read_ms: numbers.last.get(numbers.last.len() * 9 / 10).copied(),
-                median_ttl_ms: numbers.ttls.get(numbers.ttls.len() / 2).copied(),
-            }
+        let group = |(name, mut numbers): (String, Numbers)| Group {
+            name,
+            entries: numbers.ttls.len() as u64,
+            never_read: numbers.never,
+            last_read_ms: quantile(&mut numbers.last, 90),
+            median_ttl_ms: quantile(&mut numbers.ttls, 50),
         };
         self.0.into_iter().map(group).collect()
     }
@@ -73,7 +70,6 @@ pub(super) fn advice(groups: &[Group]) -> Vec<String> {
     let mut all = Vec::new();
     for group in groups.iter().filter(|group| group.entries >= FEW) {
         let Group { name, entries, never_read, .. } = group;
-        let shown = |millis| time(Duration::from_millis(millis));
         if never_read * 2 > *entries {
             all.push(format!(
                 "`{name}`: {never_read} of {entries} were never read from the server after a minute: see whether they \
@@ -83,13 +79,13 @@ pub(super) fn advice(groups: &[Group]) -> Vec<String> {
             if last.saturating_mul(4) < ttl {
                 all.push(format!(
                     "`{name}`: 9 of 10 were read last at an age of {}, but live for {}: half the TTL would do",
-                    shown(last),
-                    shown(ttl)
+                    ms(last),
+                    ms(ttl)
                 ));
             } else if last.saturating_mul(5) > ttl.saturating_mul(4) {
                 all.push(format!(
                     "`{name}`: they are read until their TTL of {} ends: a longer one would save loads",
-                    shown(ttl)
+                    ms(ttl)
                 ));
             }
         }

@@ -7,6 +7,7 @@ use super::sample::{LARGE, Sample};
 use crate::args::Trouble;
 use crate::commands::stats::Server;
 use crate::entry::State;
+use crate::info::is_nearly_full;
 use crate::out::Level;
 use crate::shown::{part, size};
 
@@ -150,7 +151,7 @@ fn high_memory(sample: &Sample, seen: &Seen) -> Vec<Finding> {
     if let Some(server) = &seen.server {
         let (used, most) = (server.used_bytes, server.max_bytes);
         list.add(
-            most > 0 && used / 9 >= most / 10,
+            is_nearly_full(used, most),
             Level::Warn,
             format!("{} of {} are used", size(used), size(most)),
             "raise maxmemory, or store less: the groups below take up most",

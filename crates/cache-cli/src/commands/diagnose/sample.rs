@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::entry::{Entry, State};
+use crate::quantile::quantile;
 
 const MINUTE: u64 = 60_000;
 /// The longest TTL of each class, in milliseconds, and its name.
@@ -119,22 +120,17 @@ impl Sample {
 }
 
 impl Numbers {
-    fn group(self, name: String) -> Group {
+    fn group(mut self, name: String) -> Group {
         Group {
             name,
             entries: self.entries,
             stored_bytes: self.stored,
             value_bytes: self.values,
             largest: self.largest,
-            median_ttl_ms: median(self.ttls),
-            median_age_ms: median(self.ages),
+            median_ttl_ms: quantile(&mut self.ttls, 50),
+            median_age_ms: quantile(&mut self.ages, 50),
         }
     }
-}
-
-fn median(mut numbers: Vec<u64>) -> Option<u64> {
-    numbers.sort_unstable();
-    numbers.get(numbers.len() / 2).copied()
 }
 
 /// `user:42:profile` is one of `user:*`, an answer `ai:acme:qa:…` one of `ai:acme:qa:*`, a key without parts of `*`.
@@ -161,6 +157,5 @@ mod tests {
         ] {
             assert_eq!(pattern(key), group);
         }
-        assert_eq!((median(vec![9, 1, 5]), median(Vec::new())), (Some(5), None));
     }
 }

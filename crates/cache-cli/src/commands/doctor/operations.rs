@@ -11,6 +11,7 @@ use cache_core::{
 use super::Check;
 use crate::args::DoctorArgs;
 use crate::out::Out;
+use crate::quantile::quantile;
 use crate::shown;
 use crate::target::Target;
 
@@ -29,7 +30,7 @@ pub(super) async fn check(target: &Target, args: &DoctorArgs, out: Out, checks: 
                 )),
             }
             match probe.round_trips(args.round_trips, out).await {
-                Ok(times) => checks.push(speed(&times, target.inspection.settings.store_timeout)),
+                Ok(times) => checks.push(speed(times, target.inspection.settings.store_timeout)),
                 Err(error) => {
                     checks.push(Check::fail("speed", error.to_string(), "the server has to answer"));
                 }
@@ -86,7 +87,7 @@ impl<'a> Probe<'a> {
         Ok(())
     }
 
-    /// How long reads took, the shortest first.
+    /// How long reads took.
     async fn round_trips(&self, count: u32, out: Out) -> Result<Vec<Duration>, Error> {
         let (bar, mut times) = (out.progress(count.into(), "round trips"), Vec::new());
         for _ in 0..count {
@@ -96,14 +97,12 @@ impl<'a> Probe<'a> {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        times.sort();
         Ok(times)
     }
 }
 
-/// `times` in order, the shortest first.
-fn speed(times: &[Duration], timeout: Duration) -> Check {
-    let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
+fn speed(mut times: Vec<Duration>, timeout: Duration) -> Check {
+    let mut at = |percent| quantile(&mut times, percent).unwrap_or_default();
     let (half, most) = (at(50), at(99));
     let found = format!("{} round trips: p50 {}, p99 {}", times.len(), shown::time(half), shown::time(most));
     if most >= timeout {
@@ -131,7 +130,7 @@ mod tests {
         let times = |fast: u64, slow: u64| {
             let mut times = vec![Duration::from_micros(fast); 98];
             times.extend([Duration::from_micros(slow); 2]);
-            speed(&times, Duration::from_millis(250))
+            speed(times, Duration::from_millis(250))
         };
         let found = times(200, 900);
         assert_eq!((found.level, found.found.as_str()), (Level::Ok, "100 round trips: p50 200us, p99 900us"));

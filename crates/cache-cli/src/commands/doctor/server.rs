@@ -1,11 +1,11 @@
 //! What the server is and how it is set.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use cache_core::Error;
 
 use super::Check;
+use crate::info::{Info, is_nearly_full};
 use crate::shown;
 use crate::target::Target;
 
@@ -14,9 +14,8 @@ const SKEW: Duration = Duration::from_secs(1);
 
 pub(super) async fn check(target: &Target, checks: &mut Vec<Check>) -> Result<(), Error> {
     let server = target.server();
-    match server.info().await? {
+    match Info::ask(target).await? {
         Some(info) => {
-            let info = Info(info);
             checks.extend([version(&info), role(&info), eviction(&info), memory(&info), saving(&info)]);
         }
         None => checks.push(Check::warn(
@@ -30,19 +29,6 @@ pub(super) async fn check(target: &Target, checks: &mut Vec<Check>) -> Result<()
     let round_trip = before.elapsed().unwrap_or_default();
     checks.push(clock(theirs.map(|theirs| apart(theirs, before + round_trip / 2))));
     Ok(())
-}
-
-/// What the server says of itself.
-struct Info(BTreeMap<String, String>);
-
-impl Info {
-    fn text(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
-    }
-
-    fn number(&self, name: &str) -> u64 {
-        self.text(name).parse().unwrap_or_default()
-    }
 }
 
 fn version(info: &Info) -> Check {
@@ -101,7 +87,7 @@ fn memory(info: &Info) -> Check {
         (info.number("used_memory"), info.number("maxmemory"), info.number("evicted_keys"));
     let of = if most == 0 { String::new() } else { format!(" of {}", shown::size(most)) };
     let found = format!("{}{of}, {evicted} keys dropped to make room", shown::size(used));
-    if most > 0 && used / 9 >= most / 10 {
+    if is_nearly_full(used, most) {
         Check::warn(
             NAME,
             found,
