@@ -1,10 +1,11 @@
 //! What is stored under a key, as it describes itself.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cache_codec::{Header, Limits, Looked, OpenError, Opened, Packing, look, open};
-use cache_core::{Encoded, Error, ErrorKind, Format, Key, Mark, Store, Stored};
+use cache_core::{Encoded, Error, ErrorKind, Format, Key, Mark, Stamp, Store, Stored};
 use serde::Serialize;
 
 use crate::shown::millis;
@@ -87,50 +88,79 @@ pub(crate) struct About {
 impl Entry {
     /// What is stored under the key; `None` if nothing is.
     pub(crate) async fn read(target: &Target, key: &Key) -> Result<Option<Self>, Error> {
-        Self::of(target, key, target.store().get(key).await.map(|read| read.found)).await
+        let found = target.store().get(key).await.map(|read| read.found);
+        Ok(Self::all(target, [(key, found)]).await?.pop().map(|(_, entry)| entry))
     }
 
-    /// The same, of what the store answered.
-    pub(crate) async fn of(
+    /// What is stored, of what the store answered for each key. Marks are asked for once for all of them.
+    pub(crate) async fn all<'k>(
+        target: &Target,
+        answers: impl IntoIterator<Item = (&'k Key, Result<Option<Stored>, Error>)>,
+    ) -> Result<Vec<(&'k Key, Self)>, Error> {
+        let mut all = Vec::new();
+        for (key, found) in answers {
+            all.extend(Self::looked(target, key, found).await?.map(|(entry, stamp)| (key, entry, stamp)));
+        }
+        let tags = || all.iter().filter(|(.., stamp)| stamp.is_some()).map(|(_, entry, _)| entry.tags());
+        let marked = match tags().next() {
+            Some(_) => Some(Marked::read(target, tags().flatten()).await),
+            None => None,
+        };
+        for (_, entry, stamp) in &mut all {
+            if let (Some(stamp), Some(marked)) = (stamp, &marked) {
+                entry.judge(*stamp, marked)?;
+            }
+        }
+        Ok(all.into_iter().map(|(key, entry, _)| (key, entry)).collect())
+    }
+
+    /// An entry, and of a value the stamp that marks are compared with.
+    async fn looked(
         target: &Target,
         key: &Key,
         found: Result<Option<Stored>, Error>,
-    ) -> Result<Option<Self>, Error> {
+    ) -> Result<Option<(Self, Option<Stamp>)>, Error> {
         let stored = match found {
             Ok(Some(stored)) => stored,
             Ok(None) => return Ok(None),
             Err(error) if error.kind() == ErrorKind::Codec => {
                 let kind = target.server().kind(key.as_bytes()).await?;
                 let reason = format!("a {} is stored, no string", kind.as_deref().unwrap_or("thing"));
-                return Ok(Some(Self::odd(key, State::WrongType, reason, None)));
+                return Ok(Some((Self::odd(key, State::WrongType, reason, None), None)));
             }
             Err(error) if error.kind() == ErrorKind::TooLarge => {
-                return Ok(Some(Self::odd(key, State::Unreadable, error.message().to_owned(), None)));
+                let reason = error.message().to_owned();
+                return Ok(Some((Self::odd(key, State::Unreadable, reason, None), None)));
             }
             Err(error) => return Err(error),
         };
-        let looked = look(&stored.bytes, key);
-        let (header, packing) = match looked {
-            Ok(Looked::Value(header, packing)) => (header, packing),
+        Ok(Some(match look(&stored.bytes, key) {
+            Ok(Looked::Value(header, packing)) => {
+                let about = About::of(&header, packing, stored.remaining);
+                let entry = Self::odd(key, State::Fresh, String::new(), Some(stored));
+                (Self { about: Some(about), ..entry }, Some(header.stamp))
+            }
             Ok(Looked::Lease(_)) => {
                 let reason = "a placeholder: somebody loads the value".to_owned();
-                return Ok(Some(Self::odd(key, State::Loading, reason, Some(stored))));
+                (Self::odd(key, State::Loading, reason, Some(stored)), None)
             }
-            Err(error) => {
-                return Ok(Some(Self::odd(key, state_of(error), error.to_string(), Some(stored))));
+            Err(error) => (Self::odd(key, state_of(error), error.to_string(), Some(stored)), None),
+        }))
+    }
+
+    /// How a value stands, of this stamp.
+    fn judge(&mut self, stamp: Stamp, marked: &Result<Marked, Error>) -> Result<(), Error> {
+        let is_over = self.about.as_ref().is_none_or(|about| about.fresh_for_ms == 0);
+        (self.state, self.reason) = match marked {
+            Ok(marked) if marked.void(stamp, self.tags()) => {
+                (State::Invalidated, Some("its tag or the whole namespace was invalidated".into()))
             }
-        };
-        let mut entry = Self::odd(key, State::Fresh, String::new(), Some(stored.clone()));
-        let about = About::of(&header, packing, stored.remaining);
-        (entry.state, entry.reason) = match void(target, &header).await {
-            Ok(true) => (State::Invalidated, Some("its tag or the whole namespace was invalidated".into())),
-            Ok(false) if about.fresh_for_ms == 0 => (State::Stale, None),
-            Ok(false) => (State::Fresh, None),
-            Err(error) if error.is_retryable() => return Err(error),
+            Ok(_) if is_over => (State::Stale, None),
+            Ok(_) => (State::Fresh, None),
+            Err(error) if error.is_retryable() => return Err(error.clone()),
             Err(error) => (State::Fresh, Some(format!("whether it was invalidated is not known: {error}"))),
         };
-        entry.about = Some(about);
-        Ok(Some(entry))
+        Ok(())
     }
 
     fn odd(key: &Key, state: State, reason: String, stored: Option<Stored>) -> Self {
@@ -196,10 +226,28 @@ fn state_of(error: OpenError) -> State {
     }
 }
 
-/// Whether a mark newer than the entry concerns it.
-async fn void(target: &Target, header: &Header) -> Result<bool, Error> {
-    let mut marks = vec![Mark::Clear];
-    marks.extend(header.tags.iter().flat_map(|tags| tags.iter()).cloned().map(Mark::Tag));
-    let standing = target.store().read_marks(target.namespace(), &marks).await?;
-    Ok(standing.now.nonce != header.stamp.nonce || standing.seqs.iter().any(|seq| *seq > header.stamp.seq))
+/// The invalidations that were asked about.
+struct Marked {
+    now: Stamp,
+    /// The last one of each.
+    seqs: HashMap<Mark, u64>,
+}
+
+impl Marked {
+    /// A clear, and those of the tags.
+    async fn read(target: &Target, tags: impl Iterator<Item = &String>) -> Result<Self, Error> {
+        let tags: BTreeSet<&String> = tags.collect();
+        let tags = tags.into_iter().map(|tag| Mark::Tag(tag.as_str().into()));
+        let marks: Vec<Mark> = std::iter::once(Mark::Clear).chain(tags).collect();
+        let standing = target.store().read_marks(target.namespace(), &marks).await?;
+        Ok(Self { now: standing.now, seqs: marks.into_iter().zip(standing.seqs).collect() })
+    }
+
+    /// Whether one of them is newer than an entry of this stamp and concerns it.
+    fn void(&self, stamp: Stamp, tags: &[String]) -> bool {
+        let is_newer = |mark: &Mark| self.seqs.get(mark).is_some_and(|seq| *seq > stamp.seq);
+        self.now.nonce != stamp.nonce
+            || is_newer(&Mark::Clear)
+            || tags.iter().any(|tag| is_newer(&Mark::Tag(tag.as_str().into())))
+    }
 }

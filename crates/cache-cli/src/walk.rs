@@ -73,13 +73,13 @@ impl Keys {
         bar.reset();
         for batch in self.found.chunks(BATCH) {
             let keys = batch.iter().map(|user| target.key(user)).collect::<Result<Vec<_>, _>>()?;
-            for (key, found) in keys.iter().zip(target.store().get_many(&keys).await) {
-                // It may be gone by now.
-                if let Some(entry) = Entry::of(target, key, found.map(|read| read.found)).await? {
-                    visit(key, entry);
-                }
-                bar.inc(1);
+            let answers =
+                target.store().get_many(&keys).await.into_iter().map(|read| read.map(|read| read.found));
+            // Some may be gone by now.
+            for (key, entry) in Entry::all(target, keys.iter().zip(answers)).await? {
+                visit(key, entry);
             }
+            bar.inc(keys.len() as u64);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ mod common;
 
 use cache_factory::SetOptions;
 use cache_factory::durations::{mins, secs};
+use cache_testkit::redis::{Options, RedisServer, Reply};
 use common::{cache, fresh, run, run_json, shared};
 use serde_json::json;
 
@@ -80,6 +81,29 @@ async fn keys_are_listed_by_pattern_and_no_more_than_were_asked_for() {
     let human = run(server, &namespace, &["keys", "order:*", "--long"]);
     assert!(human.stdout.starts_with("KEY") && human.stdout.contains("order:1"), "{human:?}");
     assert_eq!(run_json(server, &namespace, &["keys", "nothing*"]).1["count"], 0);
+}
+
+/// One question about invalidations for many entries, not one for each.
+#[tokio::test]
+async fn marks_are_asked_for_together_and_meet_the_entries_that_they_concern() {
+    let server = RedisServer::launch(&Options::new()).unwrap();
+    let cache = cache(&server, "marks").await;
+    for at in 0..100 {
+        let options = SetOptions::ttl(mins(5)).tag(format!("team:{}", at % 4));
+        cache.set(format!("user:{at:02}"), "x", options).await.unwrap();
+    }
+    cache.invalidate_tag("team:1").await.unwrap();
+    server.command(&["CONFIG", "RESETSTAT"]).unwrap();
+    let (_, listed) = run_json(&server, "marks", &["keys", "user:*", "--long"]);
+    let Reply::Bytes(info) = server.command(&["INFO", "commandstats"]).unwrap() else { panic!("a text") };
+    let info = String::from_utf8(info).unwrap();
+    for (at, entry) in listed["entries"].as_array().unwrap().iter().enumerate() {
+        let state = if at % 4 == 1 { "invalidated" } else { "fresh" };
+        assert_eq!(entry["state"], state, "{entry}");
+    }
+    let (_, calls) = info.split_once("cmdstat_zmscore:calls=").unwrap();
+    let calls: String = calls.chars().take_while(char::is_ascii_digit).collect();
+    assert!(calls.parse::<u32>().unwrap() < 10, "{calls} questions for 100 entries");
 }
 
 /// What others may have left under the namespace.
