@@ -1,21 +1,23 @@
-//! `cargo xtask docs`: builds the documentation with warnings denied and follows the links of the pages.
+//! `cargo xtask docs`: builds the documentation with warnings denied and the book of `docs`, and follows their links.
 
 use std::path::Path;
 
 use crate::cargo::cargo;
 use crate::tree::Tree;
-use crate::{Outcome, links, no_arguments, process};
+use crate::{Outcome, book, links, no_arguments, process};
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     no_arguments(arguments)?;
     let tree = Tree::load()?;
     let built = build(&tree.root)?;
-    let broken = links::broken(&tree);
+    let bound = book::build(&tree.root)?;
+    let mut broken = links::broken(&tree);
+    broken.extend(book::loose_ends(&tree));
     for finding in &broken {
         println!("{finding}");
     }
-    println!("\n{} broken links", broken.len());
-    Ok(built && broken.is_empty())
+    println!("\n{} broken links in the pages", broken.len());
+    Ok(built && bound && broken.is_empty())
 }
 
 /// The documentation of every crate.

@@ -1,10 +1,12 @@
 //! The project's own tasks. A person and the continuous integration call the same ones.
 
 mod bench;
+mod book;
 mod breaks;
 mod cargo;
 mod check;
 mod docs;
+mod examples;
 mod features;
 mod libtest;
 mod links;
@@ -43,7 +45,7 @@ const TASKS: &[Task] = &[
     Task { name: "tidy", line: "the rules of the architecture, as tests of the source", run: tidy::run },
     Task {
         name: "docs",
-        line: "builds the documentation, warnings denied, and follows its links",
+        line: "builds the documentation, warnings denied, and the book of `docs`, and follows their links",
         run: docs::run,
     },
     Task {

@@ -7,16 +7,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::Outcome;
 use crate::cargo::cargo;
 use crate::libtest::{Report, Source, Suite};
 use crate::process::{self, Limit};
 use crate::redis::{self, Servers, WAYS, resolved};
 use crate::tree::{Package, Tree};
+use crate::{Outcome, examples};
 
 /// Longer than any doc test compiles, shorter than anybody wants to wait for a hung test.
 const SILENCE: Duration = Duration::from_secs(300);
-const EXAMPLE: Duration = Duration::from_secs(60);
 
 /// What is asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -90,7 +89,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         faults.push("cargo failed, though no test did".into());
     }
     if !wish.quick && !wish.only_redis {
-        rows.extend(examples(&tree, &executables, &servers)?);
+        rows.extend(examples(&tree, &executables, &servers));
     }
     let launched = servers.read();
     for row in &mut rows {
@@ -259,37 +258,23 @@ fn without_server(rows: &[Row]) -> Vec<String> {
     faults
 }
 
-/// Runs each example to its end. An example that does not end well, or not at all, has failed.
-fn examples(
-    tree: &Tree,
-    executables: &BTreeMap<PathBuf, Executable>,
-    servers: &Servers,
-) -> Result<Vec<Row>, String> {
-    let mut rows = Vec::new();
-    for (path, built) in executables.iter().filter(|(_, built)| built.kind == "example") {
-        let mut row = Row {
-            package: name_of(&built.package, tree),
-            target: target_name(built),
-            program: path.clone(),
-            ..Row::default()
-        };
-        let mut command = Command::new(path);
-        command.current_dir(&built.folder);
-        servers.tell(&mut command);
-        let ran = process::watched(&mut command, Limit::Total(EXAMPLE), |_| {})?;
-        if ran.succeeded() {
-            row.passed = 1;
-        } else {
-            row.failed = 1;
-            row.failures.push(match ran.status {
-                Some(status) => status.to_string(),
-                None => format!("still ran after {} s", EXAMPLE.as_secs()),
-            });
-            println!("\n--- output of {} {}\n{}", row.package, row.target, ran.output);
-        }
-        rows.push(row);
-    }
-    Ok(rows)
+/// Runs each example to its end. An example that does not end well, or does not print what it should, has failed.
+fn examples(tree: &Tree, executables: &BTreeMap<PathBuf, Executable>, servers: &Servers) -> Vec<Row> {
+    let programs = executables.iter().filter(|(_, built)| built.kind == "example");
+    programs
+        .map(|(path, built)| {
+            let verdict = examples::run(path, &built.name, &built.folder, servers);
+            Row {
+                package: name_of(&built.package, tree),
+                target: target_name(built),
+                passed: usize::from(verdict.is_ok()),
+                failed: usize::from(verdict.is_err()),
+                failures: verdict.err().into_iter().collect(),
+                program: path.clone(),
+                ..Row::default()
+            }
+        })
+        .collect()
 }
 
 fn summary(rows: &[Row], faults: &[String]) -> bool {
