@@ -47,7 +47,5 @@ pub use redis_url::RedisUrl;
 pub use secret::Secret;
 pub use setup::CacheSetup;
 
-/// The README of the whole project, whose examples must compile as well.
-#[cfg(all(doctest, feature = "memory"))]
-#[doc = include_str!("../../../README.md")]
-mod project {}
+#[cfg(all(doctest, feature = "memory", feature = "redis", feature = "ai", feature = "monitor"))]
+mod guide;
