@@ -1,7 +1,7 @@
 //! The handle that applications hold.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use cache_core::{LocalTier, Namespace, Store, Timer};
 use cache_tiered::Cache;
@@ -73,6 +73,30 @@ impl AiCache {
     /// What was saved and spent, by operation, model and tenant.
     pub fn ledger(&self) -> Ledger {
         self.shared.books.ledger()
+    }
+
+    /// A handle that does not keep the cache: for who watches it.
+    pub fn downgrade(&self) -> WeakAiCache {
+        WeakAiCache { shared: Arc::downgrade(&self.shared) }
+    }
+}
+
+/// A handle to an [`AiCache`] that does not keep it.
+#[derive(Clone)]
+pub struct WeakAiCache {
+    shared: Weak<Shared>,
+}
+
+impl WeakAiCache {
+    /// The cache, if somebody still has it.
+    pub fn upgrade(&self) -> Option<AiCache> {
+        Some(AiCache { shared: self.shared.upgrade()? })
+    }
+}
+
+impl fmt::Debug for WeakAiCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakAiCache").finish_non_exhaustive()
     }
 }
 

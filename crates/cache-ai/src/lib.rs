@@ -44,7 +44,7 @@ pub use admission::{AdmissionPolicy, AdmissionStats, Admit};
 pub use answer::{Answer, Finish, Generated, Outcome, Plain, Usage};
 pub use answered::{AnswerMeta, Answered, Source};
 pub use builder::AiCacheBuilder;
-pub use cache::{AiCache, TenantCache};
+pub use cache::{AiCache, TenantCache, WeakAiCache};
 pub use cache_core::{Error, ErrorKind, Tier};
 pub use cache_tiered::{Cache, Data, Loaded, Namespace};
 pub use control::{Control, NotCached};

@@ -12,6 +12,8 @@ use cache_tiered::{BreakerSettings, OnStoreError};
 use crate::config::{AiConfig, CacheConfig};
 use crate::presets::Preset;
 use crate::redis_url::RedisUrl;
+#[cfg(feature = "monitor")]
+use crate::savings::Savings;
 use crate::secret::Secret;
 use crate::setup::{CacheSetup, Parts};
 
@@ -162,8 +164,12 @@ impl AiSetup {
         // What is wrong with the rest is said with it.
         problems.take(setup.check());
         problems.configuration().map_err(|error| error.in_operation(operation))?;
+        #[cfg(feature = "monitor")]
+        let monitor = setup.monitor();
         let parts = setup.parts().await?;
         let Parts { namespace, settings: engine, local, store, timer, observer, .. } = parts;
+        #[cfg(feature = "monitor")]
+        let name = namespace.clone();
         let mut builder = AiCache::builder(namespace).settings(engine).ai(settings).timer(timer);
         if let Some(local) = local {
             builder = builder.local(local);
@@ -174,7 +180,13 @@ impl AiSetup {
         if let Some(observer) = observer {
             builder = builder.observer(observer);
         }
-        builder.build()
+        let cache = builder.build()?;
+        #[cfg(feature = "monitor")]
+        if let Some(monitor) = monitor {
+            let watched = cache.downgrade();
+            monitor.add_section("ai", name.as_str(), move || Some(Savings::of(&watched.upgrade()?.ledger())));
+        }
+        Ok(cache)
     }
 }
 

@@ -13,6 +13,8 @@ mod presets;
 mod ranges;
 mod redis_url;
 mod resolve;
+#[cfg(all(feature = "ai", feature = "monitor"))]
+mod savings;
 mod secret;
 mod setup;
 mod tiers;

@@ -11,8 +11,9 @@ use cache_core::{
 };
 use parking_lot::Mutex;
 
+use crate::history::{CacheHistory, Now, Totals, Track};
 use crate::largest::Largest;
-use crate::latency::Latency;
+use crate::latency::{Latency, Measured};
 use crate::memory::Memory;
 use crate::sketch::Sketch;
 use crate::slots::Slots;
@@ -69,6 +70,7 @@ pub(crate) struct Watch {
     pub(crate) memory: Memory,
     pub(crate) hot: Sketch,
     pub(crate) large: Largest,
+    track: Mutex<Track>,
 }
 
 /// Sizes of what was written.
@@ -116,6 +118,7 @@ impl Watch {
             memory: Memory::new(plan.keys),
             hot: Sketch::new(plan.shows_keys),
             large: Largest::new(plan.shows_keys),
+            track: Mutex::new(Track::new(plan.clock.now())),
         }
     }
 
@@ -132,6 +135,32 @@ impl Watch {
             *last = now;
         }
         last.clone()
+    }
+
+    /// Ends the step under way of its history, if it is time.
+    pub(crate) fn end_step(&self, now: Now) {
+        let mut track = self.track.lock();
+        if track.is_due(now) {
+            track.end_step(now, self.totals());
+        }
+    }
+
+    pub(crate) fn history(&self, now: Now, after_unix_ms: u64) -> CacheHistory {
+        self.end_step(now);
+        let totals = self.totals();
+        let track = self.track.lock();
+        let (points, now) = (track.after(after_unix_ms), track.under_way(now, &totals));
+        CacheHistory { cache: self.name.clone(), points, now }
+    }
+
+    fn totals(&self) -> Totals {
+        let of = |wanted: Kind| {
+            let mut sum = Measured::default();
+            let series = self.series.iter().filter(|(series, _)| series.kind == wanted);
+            series.for_each(|(_, latency)| latency.add_to(&mut sum));
+            sum
+        };
+        Totals { stats: self.stats(), reads: of(Kind::Read), store: of(Kind::Store), loads: of(Kind::Load) }
     }
 
     fn measure(

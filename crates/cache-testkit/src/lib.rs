@@ -1,8 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "browser")]
+pub mod browser;
 mod clock;
 pub mod conformance;
 mod feed_log;
+#[cfg(feature = "processes")]
+mod folder;
 #[cfg(feature = "processes")]
 mod port;
 #[cfg(feature = "processes")]
@@ -15,6 +19,8 @@ mod reference;
 mod resp;
 mod sweep;
 mod wait;
+#[cfg(feature = "processes")]
+mod watchdog;
 
 pub use clock::FakeClock;
 pub use feed_log::{FeedEvent, FeedLog};

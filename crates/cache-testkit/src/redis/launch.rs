@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::control::Control;
-use super::folder::Folder;
+use crate::folder::Folder;
 use super::native::Native;
 use super::way::given_url;
 use super::{LaunchError, Options, RedisServer, Way, fetch, program};

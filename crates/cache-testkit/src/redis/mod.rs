@@ -27,7 +27,6 @@ mod container;
 mod control;
 mod error;
 mod fetch;
-mod folder;
 #[cfg(feature = "redis")]
 mod image;
 mod launch;
@@ -37,7 +36,6 @@ mod native;
 mod options;
 mod program;
 mod server;
-mod watchdog;
 mod way;
 
 pub use crate::resp::Reply;
