@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use cache_core::{LocalTier, Namespace, Store, Timer};
-use cache_tiered::Cache;
+use cache_core::{Error, LocalTier, Namespace, Store, Timer};
+use cache_tiered::{Cache, Confirm};
 
 use crate::admission::AdmittingTier;
 use crate::builder::AiCacheBuilder;
@@ -25,6 +25,8 @@ use crate::worth::WorthTier;
 #[derive(Clone)]
 pub struct AiCache {
     pub(crate) shared: Arc<Shared>,
+    /// The cache beneath, with leave to void many answers in production.
+    pub(crate) confirmed: Option<Cache>,
 }
 
 /// What all clones share.
@@ -46,7 +48,7 @@ pub(crate) struct Shared {
 
 impl AiCache {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), confirmed: None }
     }
 
     /// Starts to build an AI cache for this namespace.
@@ -62,6 +64,16 @@ impl AiCache {
     /// The cache that it stands on, for values of other kinds, health and statistics.
     pub fn cache(&self) -> &Cache {
         &self.shared.cache
+    }
+
+    /// This cache, with leave to [`invalidate`](Self::invalidate) where it is marked as production: see
+    /// [`cache_tiered::Cache::confirmed`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn confirmed(&self, confirm: &Confirm) -> Result<Self, Error> {
+        let confirmed = Some(self.cache().confirmed(confirm)?);
+        Ok(Self { confirmed, ..self.clone() })
     }
 
     /// What happened so far, by operation.

@@ -46,7 +46,7 @@ pub use answered::{AnswerMeta, Answered, Source};
 pub use builder::AiCacheBuilder;
 pub use cache::{AiCache, TenantCache, WeakAiCache};
 pub use cache_core::{Error, ErrorKind, Tier};
-pub use cache_tiered::{Cache, Data, Loaded, Namespace};
+pub use cache_tiered::{Cache, Confirm, Data, Loaded, Namespace};
 pub use control::{Control, NotCached};
 pub use digest::Digest;
 pub use embed::{EMBEDDING, EmbedSpec, Embedded, Vector};

@@ -6,9 +6,11 @@ mod config;
 #[cfg(feature = "redis")]
 mod connect;
 pub mod durations;
+mod environment;
 mod factory;
 #[cfg(feature = "redis")]
 mod inspect;
+mod logged;
 mod presets;
 mod ranges;
 mod redis_url;
@@ -18,6 +20,8 @@ mod savings;
 mod secret;
 mod setup;
 mod tiers;
+#[cfg(feature = "monitor")]
+mod watching;
 
 #[cfg(feature = "ai")]
 pub use ai_setup::AiSetup;
@@ -36,12 +40,13 @@ pub use cache_monitor::{PerformanceMonitor, Thresholds};
 #[cfg(feature = "seal")]
 pub use cache_tiered::Keyring;
 pub use cache_tiered::{
-    BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Data, Error,
-    ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded, Loader,
-    MemoryUsage, Namespace, OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped, SetOptions,
-    Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, WriteStats,
+    BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Confirm, Data,
+    Error, ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded,
+    Loader, MemoryUsage, Namespace, OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped,
+    SetOptions, Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, WriteStats,
 };
-pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
+pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, MonitorConfig, RedisConfig};
+pub use environment::Environment;
 pub use factory::CacheFactory;
 #[cfg(feature = "redis")]
 pub use inspect::Inspection;

@@ -20,6 +20,8 @@ use crate::settings::Settings;
 #[derive(Clone)]
 pub struct Cache {
     pub(crate) engine: Arc<Engine>,
+    /// Whether this handle may void many entries of a cache in production.
+    pub(crate) is_confirmed: bool,
 }
 
 impl Cache {

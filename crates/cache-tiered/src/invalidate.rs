@@ -11,12 +11,14 @@ impl Cache {
     /// too, also if its loader names the tag only afterwards. An entry keeps the tags that it was stored with.
     ///
     /// # Errors
-    /// [`Validation`](cache_core::ErrorKind::Validation) for a bad tag,
+    /// [`Validation`](cache_core::ErrorKind::Validation) for a bad tag, and on a cache in production without
+    /// [`confirmed`](Cache::confirmed);
     /// [`Unsupported`](cache_core::ErrorKind::Unsupported) if the store has no marks; if the store is away,
     /// [`Unavailable`](cache_core::ErrorKind::Unavailable) with [`Error::is_queued`]: this process has let go of the
     /// entries, and the store will be told as soon as it is back.
     pub async fn invalidate_tag(&self, tag: impl AsRef<str> + Send) -> Result<(), Error> {
         let mark = Mark::tag(tag.as_ref()).map_err(|error| error.in_operation("invalidate_tag"))?;
+        self.may_void_many().map_err(|error| error.in_operation("invalidate_tag"))?;
         Box::pin(self.engine.invalidate(mark, "invalidate_tag")).await
     }
 
@@ -25,6 +27,7 @@ impl Cache {
     /// # Errors
     /// As [`Cache::invalidate_tag`].
     pub async fn clear(&self) -> Result<(), Error> {
+        self.may_void_many().map_err(|error| error.in_operation("clear"))?;
         Box::pin(self.engine.invalidate(Mark::Clear, "clear")).await
     }
 }

@@ -7,6 +7,7 @@ mod breaker;
 mod builder;
 mod cache;
 mod claim;
+mod confirm;
 mod counters;
 mod data;
 mod decide;
@@ -51,6 +52,7 @@ pub use cache_core::{
     LoadStats, MemoryUsage, Namespace, QueueStats, ReadStats, RefusedStats, SetOptions, StaleMode, Stats,
     Status, Tier, Ttl, WriteStats,
 };
+pub use confirm::Confirm;
 pub use data::Data;
 pub use loader::{LoadScope, Loaded, Loader, Plain, Scoped};
 pub use receipt::Receipt;
