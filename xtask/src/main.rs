@@ -1,5 +1,6 @@
 //! The project's own tasks. A person and the continuous integration call the same ones.
 
+mod api;
 mod bench;
 mod book;
 mod breaks;
@@ -7,6 +8,7 @@ mod cargo;
 mod check;
 mod docs;
 mod examples;
+mod external;
 mod features;
 mod libtest;
 mod links;
@@ -52,6 +54,11 @@ const TASKS: &[Task] = &[
         name: "features",
         line: "every crate with each feature alone, with none and with all",
         run: features::run,
+    },
+    Task {
+        name: "api",
+        line: "what others rely on: types of other crates, oldest dependencies, changes since the last release [--bless]",
+        run: api::run,
     },
     Task {
         name: "bench",
