@@ -47,21 +47,21 @@ pub struct Point {
     pub entries: u64,
     /// Estimated bytes in tier 1 at its end.
     pub bytes: u64,
-    /// How long reads took; `None` if none was measured.
-    pub reads: Option<Percentiles>,
+    /// How long reads took that tier 1 answered; `None` if none of them was in the sample.
+    pub in_memory: Option<Percentiles>,
+    /// How long reads took that went further; `None` if none did.
+    pub past_memory: Option<Percentiles>,
     /// How long the store took; `None` if it was not asked.
     pub store: Option<Percentiles>,
-    /// How long loads took; `None` if there was none.
-    pub loads: Option<Percentiles>,
 }
 
 /// What a cache did since it came.
 #[derive(Debug, Default)]
 pub(crate) struct Totals {
     pub(crate) stats: Stats,
-    pub(crate) reads: Measured,
+    pub(crate) in_memory: Measured,
+    pub(crate) past_memory: Measured,
     pub(crate) store: Measured,
-    pub(crate) loads: Measured,
 }
 
 /// A moment by both clocks.
@@ -113,9 +113,9 @@ impl Track {
             store_errors: new.store_errors.saturating_sub(old.store_errors),
             entries: new.memory_usage.entries,
             bytes: new.memory_usage.bytes,
-            reads: between(&self.before.reads, &totals.reads),
+            in_memory: between(&self.before.in_memory, &totals.in_memory),
+            past_memory: between(&self.before.past_memory, &totals.past_memory),
             store: between(&self.before.store, &totals.store),
-            loads: between(&self.before.loads, &totals.loads),
         }
     }
 
@@ -137,7 +137,7 @@ mod tests {
         for &nanos in nanos {
             let latency = Latency::default();
             latency.record(Duration::from_nanos(nanos), 1, Duration::MAX);
-            latency.add_to(&mut totals.reads);
+            latency.add_to(&mut totals.in_memory);
         }
         totals
     }
@@ -155,10 +155,10 @@ mod tests {
         let [first, second] = &track.after(0)[..] else { panic!("{track:?}") };
         assert_eq!((first.tier1_hits, first.misses, first.seconds), (5, 1, 10.0));
         assert_eq!((second.tier1_hits, second.misses, second.seconds), (3, 0, 20.0));
-        assert!(first.reads.unwrap().max < 2e-7 && second.reads.unwrap().p50 > 4e-6, "{second:?}");
+        assert!(first.in_memory.unwrap().max < 2e-7 && second.in_memory.unwrap().p50 > 4e-6, "{second:?}");
         assert_eq!(second.store, None);
         let now = track.under_way(at(32), &totals(9, 1, &[100, 100, 100, 5000]));
-        assert_eq!((now.tier1_hits, now.seconds, now.reads), (1, 2.0, None));
+        assert_eq!((now.tier1_hits, now.seconds, now.in_memory), (1, 2.0, None));
         assert_eq!(track.after(10_000), [second.clone()]);
     }
 

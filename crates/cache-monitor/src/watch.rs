@@ -154,13 +154,18 @@ impl Watch {
     }
 
     fn totals(&self) -> Totals {
-        let of = |wanted: Kind| {
+        let of = |is_wanted: fn(&Series) -> bool| {
             let mut sum = Measured::default();
-            let series = self.series.iter().filter(|(series, _)| series.kind == wanted);
+            let series = self.series.iter().filter(|(series, _)| is_wanted(series));
             series.for_each(|(_, latency)| latency.add_to(&mut sum));
             sum
         };
-        Totals { stats: self.stats(), reads: of(Kind::Read), store: of(Kind::Store), loads: of(Kind::Load) }
+        Totals {
+            stats: self.stats(),
+            in_memory: of(|series| series.kind == Kind::Read && series.tier == tier_word(Tier::Local)),
+            past_memory: of(|series| series.kind == Kind::Read && series.tier != tier_word(Tier::Local)),
+            store: of(|series| series.kind == Kind::Store),
+        }
     }
 
     fn measure(

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::devtools::Devtools;
@@ -103,18 +105,20 @@ impl Page {
         Ok(())
     }
 
-    /// A picture of the page from its top, as PNG in base64: as high as the page is, or as `most` pixels.
+    /// A picture of the page from its top, as PNG: as high as the page is, or as `most` pixels.
     ///
     /// # Errors
     /// The browser does not do it.
-    pub fn screenshot(&mut self, most: u32) -> Result<String, BrowserError> {
+    pub fn screenshot(&mut self, most: u32) -> Result<Vec<u8>, BrowserError> {
         let size = self.devtools.call("Page.getLayoutMetrics", json!({}))?;
         let of = |name: &str| size["cssContentSize"][name].as_f64().unwrap_or_default();
         let clip =
             json!({"x": 0, "y": 0, "width": of("width"), "height": of("height").min(most.into()), "scale": 1});
         let asked = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.devtools.call("Page.captureScreenshot", asked)?;
-        Ok(shot["data"].as_str().unwrap_or_default().to_owned())
+        STANDARD
+            .decode(shot["data"].as_str().unwrap_or_default())
+            .map_err(|error| BrowserError::new(format!("a picture that cannot be read: {error}")))
     }
 
     /// What it complained about so far: errors and warnings in its console, exceptions, what its policy forbade, what could

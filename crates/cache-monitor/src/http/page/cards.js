@@ -19,19 +19,20 @@ const BREAKER = {
   half_open: ["half open: the store is tried out", "poor"],
   open: ["open: the store is left alone", "bad"],
 };
+// What an alert is called, what it says, and whether it is better already: it ends some way past its threshold.
 const ALERT = {
-  memory: ["Memory", (alert) => `tier 1 holds ${format.bytes(alert.value)}, from ${format.bytes(alert.threshold)} on that is an alert`],
-  hit_ratio: ["Hit ratio", (alert) => `${format.share(alert.value)} of the reads found a value, ${format.share(alert.threshold)} are wanted`],
-  slow_operations: ["Slow operations", (alert) => `${format.share(alert.value)} took longer than they may, ${format.share(alert.threshold)} are allowed`],
-  store: ["Store", () => "it kept failing and is not asked for now"],
+  memory: ["Memory", (alert) => `tier 1 holds ${format.bytes(alert.value)}; ${format.bytes(alert.threshold)} are worth an alert`, (alert) => alert.value < alert.threshold],
+  hit_ratio: ["Hit ratio", (alert) => `${format.share(alert.value)} of the reads find a value; ${format.share(alert.threshold)} are wanted`, (alert) => alert.value >= alert.threshold],
+  slow_operations: ["Slow operations", (alert) => `${format.share(alert.value)} take longer than they may; ${format.share(alert.threshold)} are worth an alert`, (alert) => alert.value < alert.threshold],
+  store: ["Store", () => "it kept failing and is left alone for now", () => false],
 };
 
 const cards = {
   notices({ alerts, reasons }) {
     const raised = alerts.map((alert) => {
-      const [name, says] = ALERT[alert.kind] ?? [format.word(alert.kind), () => `${alert.value}, from ${alert.threshold} on`];
+      const [name, says, isBetter] = ALERT[alert.kind] ?? [format.word(alert.kind), () => `${alert.value}, from ${alert.threshold} on`, () => false];
       return make("p", { class: `notice ${alert.severity}` }, make("b", {}, name), " ",
-        make("span", { class: "of" }, alert.cache), ` ${says(alert)}`,
+        make("span", { class: "of" }, alert.cache), ` ${says(alert)}${isBetter(alert) ? ". It is better, and not by enough yet" : ""}`,
         make("span", { class: "when" }, `since ${format.clock(alert.raised_unix_ms)}`));
     });
     return [...raised, ...reasons.map((reason) => make("p", { class: "notice warning" }, make("b", {}, "Health"), ` ${reason}`))];
@@ -44,7 +45,8 @@ const cards = {
     return [
       tile("Hit ratio", format.share(lately.ratio), `${format.share(ratioOf(cache.stats.reads))} since the start`, lately.poor ? "poor" : ""),
       tile("Reads", format.rate(lately.rate), `${format.count(readsOf(cache.stats.reads))} since the start`),
-      tile("Half of the reads within", format.seconds(lately.p50), `99 of 100 within ${format.seconds(lately.p99)}`),
+      tile("A hit in memory takes", format.seconds(lately.memory), lately.past
+        ? `past it ${format.seconds(lately.past.p50)}, p99 ${format.seconds(lately.past.p99)}` : "nothing went past it lately"),
       tile("Tier 1", format.bytes(usage.bytes), usage.max_bytes
         ? `${format.share(usage.utilization)} of ${format.bytes(usage.max_bytes)}` : "there is none"),
     ];
@@ -99,7 +101,7 @@ const cards = {
   },
 
   hot: (keys) => keys.length
-    ? table(["Key", "Asked for"], keys.map((key) => [key.key, `${format.count(key.at_least)}–${format.count(key.at_most)}`]))
+    ? table(["Key", "Asked for"], keys.map((key) => [key.key, key.at_least === key.at_most ? format.count(key.at_most) : `${format.count(key.at_least)}–${format.count(key.at_most)}`]))
     : empty("No key was asked for more than once."),
 
   big: (keys) => keys.length

@@ -66,22 +66,24 @@ class Chart {
     const oldest = first ? first.at_unix_ms - 1000 * first.seconds : this.to;
     this.from = Math.min(this.to - 5 * MINUTE, oldest);
     const x = (ms) => this.left + ((ms - this.from) / (this.to - this.from)) * (this.right - this.left);
-    const axis = this.axis(tops.flat().filter((value) => value !== null));
+    const axis = this.axis(tops.flat().filter(isNumber));
     const y = (value) => this.bottom - axis.share(value) * (this.bottom - this.top);
 
     const svg = make("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
     for (const tick of axis.ticks) {
       svg.append(make("line", { class: "rule", x1: this.left, x2: this.right, y1: y(tick), y2: y(tick) }));
-      svg.append(make("text", { x: this.left - 8, y: y(tick) + 4, "text-anchor": "end" }, this.show(tick)));
+      svg.append(make("text", { x: this.left - 8, y: y(tick) + 4, "text-anchor": "end" }, this.show(tick).replace(/\.0+(?=\D|$)/, "")));
     }
     for (const tick of timeTicks(this.from, this.to, this.right - this.left)) {
-      svg.append(make("text", { x: x(tick), y: height - 5, "text-anchor": "middle" }, format.clock(tick)));
+      const isLast = x(tick) > this.right - 16;
+      svg.append(make("text", { x: isLast ? this.right : x(tick), y: height - 5, "text-anchor": isLast ? "end" : "middle" }, format.clock(tick)));
     }
     const mark = this.mark?.();
     if (mark && axis.holds(mark)) {
       svg.append(make("line", { class: "mark", x1: this.left, x2: this.right, y1: y(mark), y2: y(mark) }));
     }
     this.series.forEach((series, n) => {
+      if (this.stacked && values[n].every((value) => !value)) return;
       for (const run of runs(this.points, tops[n])) {
         const edge = run.map((at) => `${x(this.points[at].at_unix_ms).toFixed(1)},${y(tops[n][at]).toFixed(1)}`);
         if (this.stacked || series.fill) {
@@ -99,11 +101,12 @@ class Chart {
       const here = x(this.points[at].at_unix_ms);
       svg.append(make("line", { class: "cursor", x1: here, x2: here, y1: this.top, y2: this.bottom }));
       this.series.forEach((series, n) => {
-        if (values[n][at] !== null) svg.append(make("circle", { class: `spot ${series.style}`, cx: here, cy: y(tops[n][at]), r: 3.5 }));
+        if (isNumber(values[n][at])) svg.append(make("circle", { class: `spot ${series.style}`, cx: here, cy: y(tops[n][at]), r: 3.5 }));
       });
     }
     this.box.replaceChildren(svg);
-    const now = this.series.map((series, n) => [series, this.show(values[n][at] ?? null)]);
+    const said = (row) => (row[at] === undefined && this.at === null ? row.findLast(isNumber) : row[at]) ?? null;
+    const now = this.series.map((series, n) => [series, this.show(said(values[n]))]);
     this.legend.replaceChildren(...now.map(([series, says]) =>
       make("li", {}, make("i", { class: `series ${series.style}` }), make("span", {}, series.name), make("b", {}, says))));
     const when = this.points.length ? format.clock(this.points[at].at_unix_ms, "medium") : "";
@@ -128,13 +131,18 @@ class Chart {
   }
 }
 
-// Neighbouring points that have a value; where one is missing the line is broken.
+const isNumber = (value) => typeof value === "number";
+
+// Points that belong to one line. Where there is nothing (null) it is broken; what was not measured (undefined) is passed over.
 function runs(points, values) {
   const found = [];
+  let isBroken = true;
   points.forEach((_, at) => {
-    if (values[at] === null) return;
-    if (at && values[at - 1] !== null && found.length) found.at(-1).push(at);
-    else found.push([at]);
+    if (values[at] === null) isBroken = true;
+    if (!isNumber(values[at])) return;
+    if (isBroken) found.push([]);
+    found.at(-1).push(at);
+    isBroken = false;
   });
   return found;
 }

@@ -4,6 +4,7 @@ const format = {
   share: (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(x >= 0.9995 ? 0 : 1)} %`),
   seconds(x) {
     if (x === null || x === undefined) return "–";
+    if (x === 0) return "0 s";
     const [unit, per] = x < 1e-6 ? ["ns", 1e9] : x < 1e-3 ? ["µs", 1e6] : x < 1 ? ["ms", 1e3] : ["s", 1];
     return `${digits(x * per)} ${unit}`;
   },
