@@ -17,7 +17,8 @@ impl Cache {
     /// entries, and the store will be told as soon as it is back.
     pub async fn invalidate_tag(&self, tag: impl AsRef<str> + Send) -> Result<(), Error> {
         let mark = Mark::tag(tag.as_ref()).map_err(|error| error.in_operation("invalidate_tag"))?;
-        Box::pin(self.engine.invalidate(mark, "invalidate_tag")).await
+        let invalidating = self.engine.invalidate(mark, "invalidate_tag");
+        Box::pin(self.engine.traced("invalidate_tag", "", invalidating)).await
     }
 
     /// Voids every entry of this cache's namespace, and no other's, in one step.
@@ -25,7 +26,7 @@ impl Cache {
     /// # Errors
     /// As [`Cache::invalidate_tag`].
     pub async fn clear(&self) -> Result<(), Error> {
-        Box::pin(self.engine.invalidate(Mark::Clear, "clear")).await
+        Box::pin(self.engine.traced("clear", "", self.engine.invalidate(Mark::Clear, "clear"))).await
     }
 }
 
