@@ -2,6 +2,8 @@
 
 #[cfg(feature = "ai")]
 mod ai_setup;
+#[cfg(feature = "macros")]
+mod cached;
 mod config;
 #[cfg(feature = "redis")]
 mod connect;
@@ -23,9 +25,11 @@ pub use ai_setup::AiSetup;
 #[cfg(feature = "ai")]
 pub use cache_ai as ai;
 pub use cache_core::{
-    Cacheable, Clock, Event, FeedMode, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment,
-    Observer, ReadResult, Sleep, Store, Timer,
+    Aged, Cacheable, Clock, Event, FeedMode, KeySpace, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS,
+    Moment, Observer, PolicyTtl, ReadResult, Sleep, Store, Timer, TtlPolicy, TtlPolicyBuilder, key_part,
 };
+#[cfg(feature = "macros")]
+pub use cache_macros::{cached, key};
 /// Watching: the monitor's types.
 #[cfg(feature = "monitor")]
 pub use cache_monitor as monitor;
@@ -36,8 +40,8 @@ pub use cache_tiered::Keyring;
 pub use cache_tiered::{
     BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Data, Error,
     ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded, Loader,
-    MemoryUsage, Namespace, OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped, SetOptions,
-    Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, WriteStats,
+    MemoryUsage, Namespace, OnStoreError, Plain, Progress, ReadStats, Receipt, RefusedStats, Scoped, SetOptions,
+    Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, TypedCache, WarmOptions, WriteStats,
 };
 pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
 pub use factory::CacheFactory;
@@ -46,6 +50,12 @@ pub use inspect::Inspection;
 pub use redis_url::RedisUrl;
 pub use secret::Secret;
 pub use setup::CacheSetup;
+
+#[doc(hidden)]
+#[cfg(feature = "macros")]
+pub mod __private {
+    pub use crate::cached::*;
+}
 
 /// The README of the whole project, whose examples must compile as well.
 #[cfg(all(doctest, feature = "memory"))]
