@@ -102,7 +102,7 @@ pub struct WeakAiCache {
 impl WeakAiCache {
     /// The cache, if somebody still has it.
     pub fn upgrade(&self) -> Option<AiCache> {
-        Some(AiCache { shared: self.shared.upgrade()? })
+        Some(AiCache { shared: self.shared.upgrade()?, confirmed: None })
     }
 }
 

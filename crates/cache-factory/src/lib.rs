@@ -2,6 +2,8 @@
 
 #[cfg(feature = "ai")]
 mod ai_setup;
+#[cfg(feature = "macros")]
+mod cached;
 mod config;
 #[cfg(feature = "redis")]
 mod connect;
@@ -29,9 +31,12 @@ pub use ai_setup::AiSetup;
 #[cfg(feature = "ai")]
 pub use cache_ai as ai;
 pub use cache_core::{
-    Cacheable, Clock, Event, FeedMode, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment,
-    Observer, ReadResult, Sleep, Store, Timer,
+    Aged, Cacheable, Clock, Event, FeedMode, KeySpace, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN,
+    MAX_TAGS, Moment, Observer, PolicyTtl, ReadResult, Sleep, Store, Timer, TtlPolicy, TtlPolicyBuilder,
+    key_part,
 };
+#[cfg(feature = "macros")]
+pub use cache_macros::{cached, key};
 /// Watching: the monitor's types.
 #[cfg(feature = "monitor")]
 pub use cache_monitor as monitor;
@@ -42,8 +47,9 @@ pub use cache_tiered::Keyring;
 pub use cache_tiered::{
     BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Confirm, Data,
     Error, ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded,
-    Loader, MemoryUsage, Namespace, OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped,
-    SetOptions, Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, WriteStats,
+    Loader, MemoryUsage, Namespace, OnStoreError, Plain, Progress, ReadStats, Receipt, RefusedStats, Scoped,
+    SetOptions, Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, TypedCache, WarmOptions,
+    WriteStats,
 };
 pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, MonitorConfig, RedisConfig};
 pub use environment::Environment;
@@ -56,3 +62,9 @@ pub use setup::CacheSetup;
 
 #[cfg(all(doctest, feature = "memory", feature = "redis", feature = "ai", feature = "monitor"))]
 mod guide;
+
+#[doc(hidden)]
+#[cfg(feature = "macros")]
+pub mod __private {
+    pub use crate::cached::*;
+}

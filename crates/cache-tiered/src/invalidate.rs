@@ -19,7 +19,8 @@ impl Cache {
     pub async fn invalidate_tag(&self, tag: impl AsRef<str> + Send) -> Result<(), Error> {
         let mark = Mark::tag(tag.as_ref()).map_err(|error| error.in_operation("invalidate_tag"))?;
         self.may_void_many().map_err(|error| error.in_operation("invalidate_tag"))?;
-        Box::pin(self.engine.invalidate(mark, "invalidate_tag")).await
+        let invalidating = self.engine.invalidate(mark, "invalidate_tag");
+        Box::pin(self.engine.traced("invalidate_tag", "", invalidating)).await
     }
 
     /// Voids every entry of this cache's namespace, and no other's, in one step.
@@ -28,7 +29,7 @@ impl Cache {
     /// As [`Cache::invalidate_tag`].
     pub async fn clear(&self) -> Result<(), Error> {
         self.may_void_many().map_err(|error| error.in_operation("clear"))?;
-        Box::pin(self.engine.invalidate(Mark::Clear, "clear")).await
+        Box::pin(self.engine.traced("clear", "", self.engine.invalidate(Mark::Clear, "clear"))).await
     }
 }
 
