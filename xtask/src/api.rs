@@ -69,7 +69,9 @@ fn changes(root: &Path) -> Result<Verdict, String> {
         return Ok(Err("nothing has been released, so there is nothing to compare with"));
     };
     if !process::silent(cargo(root, &["semver-checks", "--version"]).arg("--quiet")) {
-        return Ok(Err("cargo-semver-checks is not installed (`cargo install --locked cargo-semver-checks`)"));
+        return Ok(Err(
+            "cargo-semver-checks is not installed (`cargo install --locked cargo-semver-checks`)",
+        ));
     }
     let mut compare = cargo(root, &["semver-checks", "--workspace", "--baseline-rev", tag]);
     Ok(Ok(process::shown(&mut compare)?))

@@ -55,7 +55,8 @@ pub(crate) fn check(tree: &Tree, bless: bool) -> Result<Option<bool>, String> {
     }
     let page = page(&shown);
     if bless {
-        std::fs::write(tree.root.join(PAGE), page).map_err(|error| format!("cannot write {PAGE}: {error}"))?;
+        std::fs::write(tree.root.join(PAGE), page)
+            .map_err(|error| format!("cannot write {PAGE}: {error}"))?;
         return Ok(Some(true));
     }
     let is_same = tree.file(PAGE).is_some_and(|file| file.text == page);
@@ -83,9 +84,8 @@ fn foreign(json: &Value) -> Option<BTreeSet<(String, String)>> {
     for item in json.get("index")?.as_object()?.values() {
         let inner = item.get("inner")?;
         // What others implement for all types says nothing of ours.
-        let is_others = inner.get("impl").is_some_and(|it| {
-            !it["blanket_impl"].is_null() || it["is_synthetic"] == true
-        });
+        let is_others =
+            inner.get("impl").is_some_and(|it| !it["blanket_impl"].is_null() || it["is_synthetic"] == true);
         if item.get("crate_id")? == 0 && !is_others {
             collect(inner, &mut ids);
         }

@@ -16,7 +16,8 @@ async fn main() -> Result<(), Failure> {
     let places = [Environment::Development, Environment::Staging, Environment::HighPerformance];
     for environment in places {
         let setup = CacheFactory::new().for_web_app().environment(environment).redis_url(server.url());
-        let cache = setup.namespace(environment.as_str()).connect_timeout(secs(5)).store_timeout(secs(2)).await?;
+        let cache =
+            setup.namespace(environment.as_str()).connect_timeout(secs(5)).store_timeout(secs(2)).await?;
         println!("  {}", line(&cache, environment));
         cache.set("greeting", "hello", ()).await?;
         check(cache.exists("greeting").await?, "what was stored is not there")?;
@@ -26,9 +27,13 @@ async fn main() -> Result<(), Failure> {
     let folder = std::env::temp_dir().join(format!("multi-environment-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("cache.toml");
-    std::fs::write(&file, "environment = 'staging'\ntype = 'memory'\ndefault_ttl = 900\nl1_cache_size = 70\n")?;
+    std::fs::write(
+        &file,
+        "environment = 'staging'\ntype = 'memory'\ndefault_ttl = 900\nl1_cache_size = 70\n",
+    )?;
     let path = file.to_str().ok_or("the path is no text")?;
-    let cache = CacheFactory::from_variables([("CACHE_CONFIG", path), ("CACHE_L1_CACHE_SIZE", "60")])?.await?;
+    let cache =
+        CacheFactory::from_variables([("CACHE_CONFIG", path), ("CACHE_L1_CACHE_SIZE", "60")])?.await?;
     std::fs::remove_dir_all(&folder)?;
     println!("  {}", line(&cache, Environment::Staging));
     check(cache.settings().default_ttl.as_duration() == mins(15), "the file was not heard")?;
@@ -44,7 +49,8 @@ async fn main() -> Result<(), Failure> {
     println!("  with it, it is");
 
     println!("Where Redis has to be there, its absence is an error");
-    let absent = CacheFactory::new().for_web_app().environment(Environment::Staging).redis_url("redis://127.0.0.1:1");
+    let absent =
+        CacheFactory::new().for_web_app().environment(Environment::Staging).redis_url("redis://127.0.0.1:1");
     let error = absent.await.err().ok_or("a Redis that is not there was found")?;
     println!("  {error}");
     check(error.is_infrastructure(), "the error is of another kind")

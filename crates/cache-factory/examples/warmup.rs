@@ -46,7 +46,12 @@ async fn show(setup: CacheSetup) -> Result<(), Failure> {
     };
     let options = WarmOptions::from(hours(1)).concurrency(4).on_progress(|progress| {
         if progress.done % 10 == 0 {
-            println!("    {} of {} done, {} failed", progress.done, progress.total.unwrap_or(0), progress.failed);
+            println!(
+                "    {} of {} done, {} failed",
+                progress.done,
+                progress.total.unwrap_or(0),
+                progress.failed
+            );
         }
     });
     let report = cache.preload(&hot, options, counted).await?;

@@ -181,7 +181,9 @@ impl AiSetup {
         problems.take(setup.check());
         problems.configuration().map_err(|error| error.in_operation(operation))?;
         #[cfg(feature = "monitor")]
-        let monitor = setup.monitor();
+        let mut setup = setup;
+        #[cfg(feature = "monitor")]
+        let monitor = setup.monitor()?;
         let parts = setup.parts().await?;
         let Parts { namespace, settings: engine, local, store, timer, observer, .. } = parts;
         #[cfg(feature = "monitor")]

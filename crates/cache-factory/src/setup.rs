@@ -447,11 +447,6 @@ impl CacheSetup {
         plan
     }
 
-    #[cfg(all(feature = "ai", feature = "monitor"))]
-    pub(crate) fn monitor(&self) -> Option<Arc<cache_monitor::PerformanceMonitor>> {
-        self.monitor.clone()
-    }
-
     /// All that a cache is made of.
     ///
     /// # Errors

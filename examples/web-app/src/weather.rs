@@ -44,7 +44,8 @@ impl Service {
 pub(crate) async fn of(State(app): State<App>, Path(city): Path<String>) -> Result<Json<Weather>, Failed> {
     let options = LoadOptions::ttl(hours(1)).stale_for(mins(10)).tag(CITIES.key(&city));
     let service = app.service.clone();
-    let weather = app.cache.get_or_load(KEYS.key(&city), options, || async move { service.ask(city).await }).await?;
+    let weather =
+        app.cache.get_or_load(KEYS.key(&city), options, || async move { service.ask(city).await }).await?;
     Ok(Json((*weather).clone()))
 }
 

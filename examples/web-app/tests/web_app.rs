@@ -49,12 +49,18 @@ fn answers_of_the_model_are_each_users_own() {
 
     let (ann, bob) = (app.login("ann"), app.login("bob"));
     let first = app.post("/ask", &ann, question).json();
-    assert_eq!((&first["answer"], &first["is_cached"]), (&"Answer 1: 3 words were asked.".into(), &false.into()));
+    assert_eq!(
+        (&first["answer"], &first["is_cached"]),
+        (&"Answer 1: 3 words were asked.".into(), &false.into())
+    );
     let again = app.post("/ask", &ann, question).json();
     assert_eq!((&again["answer"], &again["is_cached"]), (&first["answer"], &true.into()));
     assert_eq!(again["calls_saved"], 1);
     let other = app.post("/ask", &bob, question).json();
-    assert_eq!((&other["answer"], &other["is_cached"]), (&"Answer 2: 3 words were asked.".into(), &false.into()));
+    assert_eq!(
+        (&other["answer"], &other["is_cached"]),
+        (&"Answer 2: 3 words were asked.".into(), &false.into())
+    );
 }
 
 #[test]

@@ -149,9 +149,7 @@ mod tests {
     }
 
     fn complete(section: &str) -> String {
-        format!(
-            "| {section} | [A](a.md) | `x/tests/y.rs` `it_holds`, `x/examples/e.rs` `main` |\n"
-        )
+        format!("| {section} | [A](a.md) | `x/tests/y.rs` `it_holds`, `x/examples/e.rs` `main` |\n")
     }
 
     fn found(row: &str) -> usize {
@@ -170,11 +168,7 @@ mod tests {
         assert_eq!(found(&format!("| {first} | | `x/tests/y.rs` `it_does_not` |\n")), 1, "a page");
         assert_eq!(found(&format!("| {first} | [A](a.md) | |\n")), 1, "a test");
         for test in ["helper", "gone", ""] {
-            assert_eq!(
-                found(&format!("| {first} | [A](a.md) | `x/tests/y.rs` `{test}` |\n")),
-                1,
-                "{test}"
-            );
+            assert_eq!(found(&format!("| {first} | [A](a.md) | `x/tests/y.rs` `{test}` |\n")), 1, "{test}");
         }
         assert_eq!(found(&format!("{}{}", complete(first), complete("Something else"))), 1, "a stranger");
     }
