@@ -41,7 +41,8 @@ async fn main() -> Result<(), Failure> {
         println!("GET /cache/{route}\n  {}\n", shortened(&body));
     }
     let (_, health) = ask(address, "/cache/health").await?;
-    check(health.contains(r#""hit_ratio":0.8"#), &health)?;
+    // 9 of the 300 had to be loaded, or none if Redis still has them from the last time.
+    check(health.contains(r#""hit_ratio":0.97"#) || health.contains(r#""hit_ratio":1.0"#), &health)?;
 
     if std::env::args().any(|argument| argument == "--stay") {
         println!("The page is at http://{address}/cache/ until you press Ctrl-C.");
