@@ -1,8 +1,10 @@
 #![doc = include_str!("../README.md")]
 
+mod asserts;
 mod clock;
 pub mod conformance;
 mod feed_log;
+mod namespace;
 #[cfg(feature = "processes")]
 mod port;
 #[cfg(feature = "processes")]
@@ -16,9 +18,21 @@ mod resp;
 mod sweep;
 mod wait;
 
+pub use asserts::populate;
 pub use clock::FakeClock;
 pub use feed_log::{FeedEvent, FeedLog};
+pub use namespace::fresh_namespace;
+#[cfg(feature = "processes")]
+pub use proxy::FaultProxy;
 pub use recorder::{Recorded, Recorder};
+#[cfg(feature = "processes")]
+pub use redis::{RedisFixture, RedisServer};
 pub use reference::{Gate, Op, ReferenceBuilder, ReferenceServer, ReferenceStore};
 pub use sweep::{SweepError, sweep};
 pub use wait::{NotInTime, eventually, settle};
+
+/// What the macros need.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::asserts::{Literal, is_absent, is_there, is_value};
+}

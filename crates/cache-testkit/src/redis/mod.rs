@@ -27,12 +27,12 @@ mod container;
 mod control;
 mod error;
 mod fetch;
+mod fixture;
 mod folder;
 #[cfg(feature = "redis")]
 mod image;
 mod launch;
 mod lock;
-mod namespace;
 mod native;
 mod options;
 mod program;
@@ -42,8 +42,9 @@ mod way;
 
 pub use crate::resp::Reply;
 pub use connection::Connection;
+pub use crate::namespace::fresh_namespace;
 pub use error::{LaunchError, ServerError};
-pub use namespace::fresh_namespace;
+pub use fixture::RedisFixture;
 pub use options::Options;
 pub use server::RedisServer;
 pub use way::Way;
