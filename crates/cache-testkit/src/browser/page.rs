@@ -112,8 +112,7 @@ impl Page {
     pub fn screenshot(&mut self, most: u32) -> Result<Vec<u8>, BrowserError> {
         let size = self.devtools.call("Page.getLayoutMetrics", json!({}))?;
         let of = |name: &str| size["cssContentSize"][name].as_f64().unwrap_or_default();
-        let clip =
-            json!({"x": 0, "y": 0, "width": of("width"), "height": of("height").min(most.into()), "scale": 1});
+        let clip = json!({"x": 0, "y": 0, "width": of("width"), "height": of("height").min(most.into()), "scale": 1});
         let asked = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
         let shot = self.devtools.call("Page.captureScreenshot", asked)?;
         STANDARD
