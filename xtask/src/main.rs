@@ -14,8 +14,10 @@ mod patch;
 mod process;
 mod redis;
 mod rust;
+mod screenshots;
 mod test;
 mod tidy;
+mod told;
 mod tree;
 
 use std::process::ExitCode;
@@ -61,6 +63,7 @@ const TASKS: &[Task] = &[
         line: "proves promises by measurement: short | staleness [--seconds N] [--fault NAME|all] [--controls] …",
         run: check::run,
     },
+    Task { name: "screenshots", line: "the pictures of the live page, made in a browser", run: screenshots::run },
     Task {
         name: "breaks",
         line: "removes each protection and sees its test turn red [part of a name]",
@@ -101,7 +104,7 @@ fn main() -> ExitCode {
 fn help() {
     println!("cargo xtask <task>\n");
     for task in TASKS {
-        println!("  {:<9} {}", task.name, task.line);
+        println!("  {:<11} {}", task.name, task.line);
     }
 }
 
