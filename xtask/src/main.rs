@@ -18,8 +18,10 @@ mod patch;
 mod process;
 mod redis;
 mod rust;
+mod screenshots;
 mod test;
 mod tidy;
+mod told;
 mod tree;
 
 use std::process::ExitCode;
@@ -71,6 +73,11 @@ const TASKS: &[Task] = &[
         run: check::run,
     },
     Task {
+        name: "screenshots",
+        line: "the pictures of the live page, made in a browser",
+        run: screenshots::run,
+    },
+    Task {
         name: "breaks",
         line: "removes each protection and sees its test turn red [part of a name]",
         run: breaks::run,
@@ -110,7 +117,7 @@ fn main() -> ExitCode {
 fn help() {
     println!("cargo xtask <task>\n");
     for task in TASKS {
-        println!("  {:<9} {}", task.name, task.line);
+        println!("  {:<11} {}", task.name, task.line);
     }
 }
 

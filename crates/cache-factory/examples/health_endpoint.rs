@@ -33,21 +33,20 @@ async fn main() -> Result<(), Failure> {
     tokio::spawn(async move { axum::serve(listener, app).await });
 
     for n in 0..300 {
-        ask(address, &format!("/product/{}", n * n % 40)).await?;
+        ask(address, &format!("/product/{}", n * 7 % 60)).await?;
     }
     for route in ["health", "stats", "history", "metrics", ""] {
         let (head, body) = ask(address, &format!("/cache/{route}")).await?;
         check(head.starts_with("HTTP/1.1 200"), route)?;
         println!("GET /cache/{route}\n  {}\n", shortened(&body));
     }
-    let (_, health) = ask(address, "/cache/health").await?;
-    // 9 of the 300 had to be loaded, or none if Redis still has them from the last time.
-    check(health.contains(r#""hit_ratio":0.97"#) || health.contains(r#""hit_ratio":1.0"#), &health)?;
+    let found = monitor.snapshot().caches[0].stats.hit_ratio;
+    check(found >= 0.8, &format!("a hit ratio of {found}"))?;
 
     if std::env::args().any(|argument| argument == "--stay") {
         println!("The page is at http://{address}/cache/ until you press Ctrl-C.");
         for n in 0_u64.. {
-            ask(address, &format!("/product/{}", n * n % 60)).await?;
+            ask(address, &format!("/product/{}", n * 7 % 60)).await?;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -105,8 +105,11 @@ async fn the_page_shows_what_happens() {
         let mut page = open(&browser, &served.url(), Screen::desktop());
         let mut dark = open(&browser, &served.url(), Screen::desktop().dark());
         let mut phone = open(&browser, &below, Screen::phone());
-        for (page, name) in [(&mut page, "light"), (&mut dark, "dark"), (&mut phone, "phone")] {
-            picture(page, name);
+        // Each ends where a card does.
+        for (page, name, height) in
+            [(&mut page, "light", 1140), (&mut dark, "dark", 1140), (&mut phone, "phone", 1290)]
+        {
+            picture(page, name, height);
         }
         all_is_there(&mut page, &world);
         it_can_be_read_by_keyboard(&mut page);
@@ -239,8 +242,8 @@ fn it_only_asks(page: &mut Page, url: &str) {
 }
 
 /// Keeps a picture, if somebody wants one.
-fn picture(page: &mut Page, name: &str) {
+fn picture(page: &mut Page, name: &str, height: u32) {
     let Some(folder) = std::env::var_os("CACHE_TEST_SCREENSHOTS").map(PathBuf::from) else { return };
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(format!("{name}.png")), page.screenshot(1_330).unwrap()).unwrap();
+    std::fs::write(folder.join(format!("{name}.png")), page.screenshot(height).unwrap()).unwrap();
 }
