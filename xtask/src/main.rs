@@ -14,6 +14,7 @@ mod patch;
 mod process;
 mod redis;
 mod rust;
+mod symbols;
 mod test;
 mod tidy;
 mod tree;
@@ -43,7 +44,7 @@ const TASKS: &[Task] = &[
     Task { name: "tidy", line: "the rules of the architecture, as tests of the source", run: tidy::run },
     Task {
         name: "docs",
-        line: "builds the documentation, warnings denied, and follows its links",
+        line: "builds the documentation, warnings denied, follows its links and looks names up in its index",
         run: docs::run,
     },
     Task {

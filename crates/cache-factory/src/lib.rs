@@ -25,8 +25,9 @@ pub use ai_setup::AiSetup;
 #[cfg(feature = "ai")]
 pub use cache_ai as ai;
 pub use cache_core::{
-    Aged, Cacheable, Clock, Event, FeedMode, KeySpace, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS,
-    Moment, Observer, PolicyTtl, ReadResult, Sleep, Store, Timer, TtlPolicy, TtlPolicyBuilder, key_part,
+    Aged, Cacheable, Clock, Event, FeedMode, KeySpace, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN,
+    MAX_TAGS, Moment, Observer, PolicyTtl, ReadResult, Sleep, Store, Timer, TtlPolicy, TtlPolicyBuilder,
+    key_part,
 };
 #[cfg(feature = "macros")]
 pub use cache_macros::{cached, key};
@@ -40,8 +41,9 @@ pub use cache_tiered::Keyring;
 pub use cache_tiered::{
     BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Data, Error,
     ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded, Loader,
-    MemoryUsage, Namespace, OnStoreError, Plain, Progress, ReadStats, Receipt, RefusedStats, Scoped, SetOptions,
-    Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, TypedCache, WarmOptions, WriteStats,
+    MemoryUsage, Namespace, OnStoreError, Plain, Progress, ReadStats, Receipt, RefusedStats, Scoped,
+    SetOptions, Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, TypedCache, WarmOptions,
+    WriteStats,
 };
 pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
 pub use factory::CacheFactory;

@@ -53,8 +53,8 @@ pub use cache_codec::Keyring;
 pub use cache_codec::{Compression, Limits};
 pub use cache_core::{
     Aged, BreakerState, BreakerStats, Coherence, Error, ErrorKind, Format, Health, HealthStatus, KeySpace,
-    LoadOptions, LoadStats, MemoryUsage, Namespace, QueueStats, ReadStats, RefusedStats, SetOptions, StaleMode, Stats,
-    Status, Tier, Ttl, TtlPolicy, WriteStats,
+    LoadOptions, LoadStats, MemoryUsage, Namespace, QueueStats, ReadStats, RefusedStats, SetOptions,
+    StaleMode, Stats, Status, Tier, Ttl, TtlPolicy, WriteStats,
 };
 pub use data::Data;
 pub use loader::{LoadScope, Loaded, Loader, Plain, Scoped};

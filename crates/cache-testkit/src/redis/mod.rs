@@ -40,9 +40,9 @@ mod server;
 mod watchdog;
 mod way;
 
+pub use crate::namespace::fresh_namespace;
 pub use crate::resp::Reply;
 pub use connection::Connection;
-pub use crate::namespace::fresh_namespace;
 pub use error::{LaunchError, ServerError};
 pub use fixture::RedisFixture;
 pub use options::Options;
