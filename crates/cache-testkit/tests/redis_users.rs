@@ -27,6 +27,8 @@ async fn two_processes_meet_in_a_fixture_and_leave_nothing_behind() {
     populate(&other, [("user:2", "Bob")]).await;
     assert_cache_hit!(two, "user:1", "Ann");
     assert_cache_miss!(two, "user:2");
+    assert_eq!(two.keys("user:*").await.unwrap(), ["user:1"]);
+    assert!(two.keys("user:?[0-9]").await.unwrap().is_empty());
     two.invalidate_tag("t").await.unwrap();
     assert!(redis.keys().unwrap().len() >= 2, "the entry, and what the cache keeps of marks");
 
