@@ -1,10 +1,11 @@
-//! `cargo xtask docs`: builds the documentation with warnings denied and the book of `docs`, and follows their links.
+//! `cargo xtask docs`: builds the documentation with warnings denied and the book of `docs`, follows their links, and looks up
+//! in the index of the search what people will look for.
 
 use std::path::Path;
 
 use crate::cargo::cargo;
 use crate::tree::Tree;
-use crate::{Outcome, book, links, no_arguments, process};
+use crate::{Outcome, book, links, no_arguments, process, symbols};
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     no_arguments(arguments)?;
@@ -16,8 +17,14 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     for finding in &broken {
         println!("{finding}");
     }
-    println!("\n{} broken links in the pages", broken.len());
-    Ok(built && bound && broken.is_empty())
+    let unknown = if built { symbols::missing_in_index(&tree.root)? } else { Vec::new() };
+    for symbol in &unknown {
+        println!(
+            "`{symbol}` is not in the index of the documentation: give it to an item as `#[doc(alias)]`"
+        );
+    }
+    println!("\n{} broken links in the pages, {} unknown names", broken.len(), unknown.len());
+    Ok(built && bound && broken.is_empty() && unknown.is_empty())
 }
 
 /// The documentation of every crate.

@@ -19,6 +19,7 @@ mod process;
 mod redis;
 mod rust;
 mod screenshots;
+mod symbols;
 mod test;
 mod tidy;
 mod told;
@@ -49,7 +50,7 @@ const TASKS: &[Task] = &[
     Task { name: "tidy", line: "the rules of the architecture, as tests of the source", run: tidy::run },
     Task {
         name: "docs",
-        line: "builds the documentation, warnings denied, and the book of `docs`, and follows their links",
+        line: "builds documentation and book, warnings denied, follows links and looks names up in the index",
         run: docs::run,
     },
     Task {

@@ -82,6 +82,7 @@ impl CacheFactory {
     ///
     /// Beside a store tier 1 is off unless its size is given, so that a test sees what the store does. Without Redis,
     /// because of [`memory_only`](CacheSetup::memory_only) or because it is away, tier 1 is all there is, and is on.
+    #[doc(alias = "test_cache")]
     pub fn for_testing(&self) -> CacheSetup {
         CacheSetup::new(&presets::TESTING)
     }
@@ -119,6 +120,7 @@ impl CacheFactory {
     /// # Errors
     /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong with variables and file. A
     /// variable that starts with `CACHE_` and is not known is wrong, unless it starts with `CACHE_TEST_`.
+    #[doc(alias = "create_environment_cache")]
     pub fn from_env() -> Result<CacheSetup, Error> {
         Self::from_variables(std::env::vars_os())
     }

@@ -218,6 +218,7 @@ impl CacheSetup {
     }
 
     /// How long to wait for an attempt to connect to Redis: 1 ms to 1 minute, 1 s by default.
+    #[doc(alias = "connect")]
     pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
         self.redis().connect_timeout = Some(connect_timeout);
         self

@@ -84,10 +84,16 @@ impl Written {
         let here = Span::call_site();
         let mut wrong = Wrong::default();
         let cache = self.cache.ok_or_else(|| {
-            syn::Error::new(here, "which cache is to be used is not said: write `cache = …`, as in `cache = self.cache`")
+            syn::Error::new(
+                here,
+                "which cache is to be used is not said: write `cache = …`, as in `cache = self.cache`",
+            )
         });
         let key = self.key.ok_or_else(|| {
-            syn::Error::new(here, "the key is not said: write `key = \"…\"`, as in `key = \"user:profile:{id}\"`")
+            syn::Error::new(
+                here,
+                "the key is not said: write `key = \"…\"`, as in `key = \"user:profile:{id}\"`",
+            )
         });
         let cache = wrong.take(cache);
         let key = wrong.take(key.and_then(|key| Ok((Template::parse(&key)?, key.span()))));
@@ -139,15 +145,13 @@ impl Wrong {
 }
 
 fn text(input: ParseStream<'_>, what: &str, example: &str) -> syn::Result<LitStr> {
-    input
-        .parse()
-        .map_err(|error| syn::Error::new(error.span(), format!("{what} is a text, as in {example}")))
+    input.parse().map_err(|error| syn::Error::new(error.span(), format!("{what} is a text, as in {example}")))
 }
 
-fn list<T>(
-    input: ParseStream<'_>,
-    item: impl Fn(ParseStream<'_>) -> syn::Result<T>,
-) -> syn::Result<Vec<T>> {
+fn list<T>(input: ParseStream<'_>, item: impl Fn(ParseStream<'_>) -> syn::Result<T>) -> syn::Result<Vec<T>> {
+    if !input.peek(syn::token::Bracket) {
+        return Err(input.error("a list is expected, in `[` and `]`"));
+    }
     let content;
     bracketed!(content in input);
     let mut items = Vec::new();

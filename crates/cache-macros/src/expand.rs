@@ -1,7 +1,7 @@
 //! From what was understood to code.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote};
 use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, Ident, ItemFn, LitStr, Path, parse_quote, parse2};
 
@@ -39,8 +39,7 @@ pub(crate) fn key(input: TokenStream) -> syn::Result<TokenStream> {
 fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
     let mut wrong = Wrong::default();
     let names: Vec<&Ident> = function.arguments.iter().map(|argument| &argument.name).collect();
-    let is_known =
-        |name: &Ident| names.contains(&name) || (function.receiver.is_some() && *name == "self");
+    let is_known = |name: &Ident| names.contains(&name) || (function.receiver.is_some() && *name == "self");
     let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let templates =
         [(&arguments.key, arguments.key_span)].into_iter().chain(arguments.tags.iter().map(|(t, s)| (t, *s)));
@@ -58,7 +57,10 @@ fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
         let is_in_key = arguments.key.variables().any(|variable| variable == name);
         let is_ignored = arguments.ignored.contains(name);
         if is_in_key && is_ignored {
-            wrong.add(name.span(), format!("`{name}` is in the key and in `ignore`: it can be only one of them"));
+            wrong.add(
+                name.span(),
+                format!("`{name}` is in the key and in `ignore`: it can be only one of them"),
+            );
         }
         if !is_in_key && !is_ignored && cache != Some(name) {
             wrong.add(
@@ -83,13 +85,18 @@ fn expand(arguments: &Arguments, function: Function) -> TokenStream {
 
     // What is to be computed, as a function of its own.
     let mut body = item.clone();
-    body.sig.ident = match receiver {
-        Some(_) => format_ident!("__cached_{}", item.sig.ident),
-        None => format_ident!("body", span = Span::mixed_site()),
-    };
+    // Items have no names of their own, unlike variables.
+    body.sig.ident = format_ident!("__cached_{}", item.sig.ident);
     body.vis = syn::Visibility::Inherited;
     body.attrs.retain(is_lint);
     body.attrs.push(parse_quote!(#[doc(hidden)]));
+    // What only the attribute needs is used, though not in the body.
+    for argument in
+        given.iter().rev().filter(|argument| !arguments.key.variables().any(|it| *it == argument.name))
+    {
+        let name = &argument.name;
+        body.block.stmts.insert(0, parse_quote!(let _ = &#name;));
+    }
     let inner = &body.sig.ident;
 
     let mut outer = item.sig;
@@ -100,9 +107,10 @@ fn expand(arguments: &Arguments, function: Function) -> TokenStream {
             pattern.mutability = None;
         }
     }
-    let copies = given.iter().filter(|argument| argument.is_reference).map(|Argument { name, .. }| {
-        quote!(let #name = #private::ToOwned::to_owned(#name);)
-    });
+    let copies = given
+        .iter()
+        .filter(|argument| argument.is_reference)
+        .map(|Argument { name, .. }| quote!(let #name = #private::ToOwned::to_owned(#name);));
     let passed = given.iter().map(|Argument { name, is_reference }| match is_reference {
         true => quote!(#private::Borrow::borrow(&#name)),
         false => quote!(#name),
@@ -114,7 +122,7 @@ fn expand(arguments: &Arguments, function: Function) -> TokenStream {
             let is_reference =
                 receiver.reference.is_some() || matches!(&*receiver.ty, syn::Type::Reference(_));
             let owned = if is_reference { quote!(#private::Clone::clone(self)) } else { quote!(self) };
-            let take = quote_spanned!(receiver.span()=> let #this = #owned;);
+            let take = at(receiver.span(), quote!(let #this = #owned;));
             (take, quote!(#this.#inner(#(#passed),*)), None, Some(&body))
         }
     };
@@ -122,8 +130,10 @@ fn expand(arguments: &Arguments, function: Function) -> TokenStream {
     let expression = &arguments.cache;
     let said = said(arguments, factory);
     let (attrs, vis) = (&item.attrs, &item.vis);
+    let load = quote!(move || async move { #call.await });
     // What is wrong with the type is said where it stands.
-    let ask = quote_spanned!(output.span()=> #private::cached::<#output, _, _>);
+    let ask = quote!(#private::cached::<#output, _, _>(&#cache, #name, #options, #load).await);
+    let ask = at(output.span(), ask);
     quote! {
         #(#attrs)* #vis #outer {
             #nested
@@ -132,7 +142,7 @@ fn expand(arguments: &Arguments, function: Function) -> TokenStream {
             let #name = #key;
             #take_this
             #(#copies)*
-            #ask(&#cache, #name, #options, move || async move { #call.await }).await
+            #ask
         }
         #beside
     }
@@ -151,6 +161,22 @@ fn said(arguments: &Arguments, factory: &Path) -> TokenStream {
         quote!(.tag(#tag))
     });
     quote!(<#factory::LoadOptions as #factory::__private::From<_>>::from(#ttl) #stale_for #(#tags)*)
+}
+
+/// The same tokens, with what the compiler says of them said there.
+pub(crate) fn at(place: Span, tokens: TokenStream) -> TokenStream {
+    let moved = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        match token {
+            TokenTree::Group(group) => {
+                let mut moved = Group::new(group.delimiter(), at(place, group.stream()));
+                moved.set_span(group.span());
+                TokenTree::Group(moved)
+            }
+            other => other,
+        }
+    };
+    tokens.into_iter().map(moved).collect()
 }
 
 /// Whether an attribute is about lints, which concern the body too.

@@ -1,11 +1,14 @@
 //! Templates of keys and tags: `user:profile:{id}`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{Expr, Ident, LitStr, Member, Path};
 
+use crate::expand::at;
+
 /// A template that was understood.
 pub(crate) struct Template {
+    place: Span,
     pieces: Vec<Piece>,
 }
 
@@ -43,7 +46,7 @@ impl Template {
             rest = after;
         }
         pieces.push(plain(rest).map_err(wrong)?);
-        Ok(Self { pieces })
+        Ok(Self { place: literal.span(), pieces })
     }
 
     /// The variables that are named in it.
@@ -60,7 +63,7 @@ impl Template {
             Piece::Text(text) => quote!(#text),
             Piece::Value(value, _) => quote!(&*#factory::key_part(&#value)),
         });
-        quote!(<[&str]>::concat(&[#(#pieces),*]))
+        at(self.place, quote!(<[&str]>::concat(&[#(#pieces),*])))
     }
 }
 
@@ -78,7 +81,9 @@ fn value(place: &str, literal: &LitStr) -> syn::Result<Piece> {
     let wrong = || {
         syn::Error::new(
             literal.span(),
-            format!("`{{{place}}}` is no placeholder: write the name of an argument, or a field of one, as in `{{user.id}}`"),
+            format!(
+                "`{{{place}}}` is no placeholder: write the name of an argument, or a field of one, as in `{{user.id}}`"
+            ),
         )
     };
     let expression: Expr = LitStr::new(place, literal.span()).parse().map_err(|_| wrong())?;

@@ -204,7 +204,10 @@ async fn named_lifetimes_lints_and_documentation_are_kept() {
     /// Documented.
     #[cached(cache = cache, key = "len:{text}")]
     #[allow(clippy::needless_lifetimes, reason = "what is tested")]
-    async fn length<'a>(cache: &Cache, text: &'a str) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
+    async fn length<'a>(
+        cache: &Cache,
+        text: &'a str,
+    ) -> Result<usize, Box<dyn std::error::Error + Send + Sync>> {
         Ok(text.len())
     }
     assert_eq!(length(&memory().await, "four").await.unwrap(), 4);

@@ -55,6 +55,7 @@ pub(crate) type OnAlert = Arc<dyn Fn(&AlertChange) + Send + Sync>;
 /// assert_eq!(monitor.why_missed("user:42").as_str(), "never_stored");
 /// # Ok(()) }
 /// ```
+#[doc(alias = "CachePerformanceMonitor")]
 pub struct PerformanceMonitor {
     plan: Plan,
     thresholds: RwLock<Thresholds>,
@@ -181,6 +182,8 @@ impl PerformanceMonitor {
     }
 
     /// What could be set otherwise, with the number behind each advice. Empty while there is too little to go by.
+    #[doc(alias = "investigate_low_hit_rates")]
+    #[doc(alias = "optimize_memory_usage")]
     pub fn recommendations(&self) -> Vec<Recommendation> {
         self.snapshot().caches.iter().flat_map(recommend).collect()
     }

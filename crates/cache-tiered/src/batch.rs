@@ -46,6 +46,8 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::get`]; a bad key fails the call before anything is read.
+    #[doc(alias = "get_multiple_cached")]
+    #[doc(alias = "gather")]
     pub async fn get_many<T: Data>(
         &self,
         keys: &[impl AsRef<str> + Sync],
@@ -58,6 +60,7 @@ impl Cache {
     ///
     /// # Errors
     /// Options, keys and values are checked first: if any is bad nothing is stored. What fails later is in the report.
+    #[doc(alias = "cache_multiple_users")]
     pub async fn set_many<T: Serialize + Sync>(
         &self,
         items: &[(impl AsRef<str> + Sync, T)],

@@ -27,6 +27,8 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::invalidate_tag`].
+    #[doc(alias = "invalidate_all")]
+    #[doc(alias = "clear_all_cache")]
     pub async fn clear(&self) -> Result<(), Error> {
         self.may_void_many().map_err(|error| error.in_operation("clear"))?;
         Box::pin(self.engine.traced("clear", "", self.engine.invalidate(Mark::Clear, "clear"))).await

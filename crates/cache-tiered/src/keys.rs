@@ -36,7 +36,7 @@ impl Cache {
     #[doc(alias = "get_active_keys")]
     #[doc(alias = "inspect_cache_keys")]
     #[doc(alias = "fnmatch")]
-    #[doc(alias = "scan")]
+    #[doc(alias = "DevCacheUtils")]
     pub async fn keys(&self, pattern: impl AsRef<str> + Send) -> Result<Vec<String>, Error> {
         let pattern = pattern.as_ref();
         self.engine.traced("keys", pattern, self.engine.keys(pattern)).await

@@ -54,8 +54,8 @@ pub use cache_codec::Keyring;
 pub use cache_codec::{Compression, Limits};
 pub use cache_core::{
     Aged, BreakerState, BreakerStats, Coherence, Error, ErrorKind, Format, Health, HealthStatus, KeySpace,
-    LoadOptions, LoadStats, MemoryUsage, Namespace, QueueStats, ReadStats, RefusedStats, SetOptions, StaleMode, Stats,
-    Status, Tier, Ttl, TtlPolicy, WriteStats,
+    LoadOptions, LoadStats, MemoryUsage, Namespace, QueueStats, ReadStats, RefusedStats, SetOptions,
+    StaleMode, Stats, Status, Tier, Ttl, TtlPolicy, WriteStats,
 };
 pub use confirm::Confirm;
 pub use data::Data;

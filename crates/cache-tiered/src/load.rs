@@ -59,7 +59,8 @@ impl Cache {
         let asked = Ask::new(&self.engine, key.as_ref(), options.into())?;
         if trace::is_on() {
             let (engine, key) = (asked.engine, asked.key);
-            return Box::pin(engine.traced("get_or_load", key, asked.answer_traced(loader::erase(loader)))).await;
+            return Box::pin(engine.traced("get_or_load", key, asked.answer_traced(loader::erase(loader))))
+                .await;
         }
         if let Some(value) = self.engine.peek(asked.hash, asked.key, "get_or_load") {
             return Ok(value);

@@ -31,7 +31,12 @@ impl Engine {
     }
 
     /// As [`Engine::peek`], for those who look at each hit.
-    pub(crate) fn peek_traced<T: Data>(&self, hash: u64, key: &str, operation: &'static str) -> Option<Arc<T>> {
+    pub(crate) fn peek_traced<T: Data>(
+        &self,
+        hash: u64,
+        key: &str,
+        operation: &'static str,
+    ) -> Option<Arc<T>> {
         let began = self.timer.now();
         let value = self.peek(hash, key, operation)?;
         let (tier, result, status) = (Tier::Local, ReadResult::Hit, Status::Fresh);

@@ -50,6 +50,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::get`].
+    #[doc(alias = "debug_cache_operations")]
     pub async fn get_with_receipt<T: Data>(
         &self,
         key: impl AsRef<str> + Send,

@@ -232,9 +232,7 @@ impl<T: Data> TypedCache<T> {
             let missing: Vec<(String, Id)> =
                 missing.into_iter().filter_map(|key| by_key.get(&key).cloned().map(|id| (key, id))).collect();
             let mut values = loader(missing.iter().map(|(_, id)| id.clone()).collect()).await?;
-            Ok::<_, E>(
-                missing.into_iter().filter_map(|(key, id)| Some((key, values.remove(&id)?))).collect(),
-            )
+            Ok::<_, E>(missing.into_iter().filter_map(|(key, id)| Some((key, values.remove(&id)?))).collect())
         };
         self.cache.get_many_or_load(&keys, options.into().or(&self.options), load).await
     }

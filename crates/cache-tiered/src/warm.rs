@@ -118,7 +118,8 @@ impl Cache {
         let options = options.into();
         options.validate()?;
         if options.load != LoadOptions::from(options.load.entry.clone()) {
-            let message = "`warm` loads nothing: a stale mode and a load_timeout have no effect, leave them out";
+            let message =
+                "`warm` loads nothing: a stale mode and a load_timeout have no effect, leave them out";
             return Err(Error::new(ErrorKind::Validation, message));
         }
         let entry = &options.load.entry;

@@ -41,6 +41,7 @@ impl Cache {
     /// marks, [`ErrorKind::Closed`]. What the store refuses for what it is (too large for it, not allowed) is the store's
     /// error, and what was there before stays there. A failing store is an error only with [`OnStoreError::Fail`] (or if not
     /// even a clear could be queued); else the value is served by this process, and written to the store when it is back.
+    #[doc(alias = "robust_cache_set")]
     pub async fn set<T: Serialize + Sync + ?Sized>(
         &self,
         key: impl AsRef<str> + Send,

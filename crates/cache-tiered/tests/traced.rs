@@ -209,7 +209,8 @@ async fn every_operation_has_a_span_and_a_load_belongs_to_its_own() {
     ] {
         assert_eq!(of(&watcher.span(operation), "operation"), operation);
     }
-    let reads = watcher.events().into_iter().filter(|(within, _)| within.as_deref() == Some("get_many")).count();
+    let reads =
+        watcher.events().into_iter().filter(|(within, _)| within.as_deref() == Some("get_many")).count();
     assert_eq!(reads, 2, "one for each key");
 }
 

@@ -37,7 +37,8 @@ async fn all_items_are_stored_with_their_options_and_each_is_told() {
     let cache = private(&FakeClock::new());
     let seen: Arc<Mutex<Vec<Progress>>> = Arc::default();
     let told = Arc::clone(&seen);
-    let options = WarmOptions::from(MINUTE).concurrency(2).on_progress(move |it| told.lock().unwrap().push(it));
+    let options =
+        WarmOptions::from(MINUTE).concurrency(2).on_progress(move |it| told.lock().unwrap().push(it));
     let items = (0..5).map(|i| (format!("n:{i}"), i)).chain([(String::new(), 5)]);
     let report = cache.warm(items.collect::<Vec<_>>(), options).await.unwrap();
     assert_eq!(report.failed.len(), 1, "the empty key: {report:?}");
