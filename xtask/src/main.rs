@@ -63,7 +63,11 @@ const TASKS: &[Task] = &[
         line: "proves promises by measurement: short | staleness [--seconds N] [--fault NAME|all] [--controls] …",
         run: check::run,
     },
-    Task { name: "screenshots", line: "the pictures of the live page, made in a browser", run: screenshots::run },
+    Task {
+        name: "screenshots",
+        line: "the pictures of the live page, made in a browser",
+        run: screenshots::run,
+    },
     Task {
         name: "breaks",
         line: "removes each protection and sees its test turn red [part of a name]",

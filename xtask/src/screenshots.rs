@@ -9,7 +9,8 @@ const FOLDER: &str = "docs/page";
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     no_arguments(arguments)?;
     let root = root();
-    let mut command = cargo(&root, &["test", "--package", "cache-factory", "--all-features", "--test", "redis_page"]);
+    let mut command =
+        cargo(&root, &["test", "--package", "cache-factory", "--all-features", "--test", "redis_page"]);
     command.env("CACHE_TEST_SCREENSHOTS", root.join(FOLDER));
     let made = process::shown(&mut command)?;
     if made {

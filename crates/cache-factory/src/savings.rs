@@ -28,7 +28,8 @@ impl Savings {
     pub(crate) fn of(ledger: &Ledger) -> Self {
         let mut operations: Vec<Line> = Vec::new();
         for line in &ledger.lines {
-            let same = operations.iter_mut().find(|it| it.operation == line.operation && it.model == line.model);
+            let same =
+                operations.iter_mut().find(|it| it.operation == line.operation && it.model == line.model);
             match same {
                 Some(same) => same.sums.add(&line.sums),
                 None => operations.push(Line {

@@ -36,7 +36,8 @@ impl World {
         let server = own(&Options::new());
         let clock = FakeClock::new();
         let thresholds = Thresholds { hit_ratio_warning: 0.9, ..Thresholds::default() };
-        let monitor = PerformanceMonitor::builder().clock(clock.clone()).thresholds(thresholds).build().unwrap();
+        let monitor =
+            PerformanceMonitor::builder().clock(clock.clone()).thresholds(thresholds).build().unwrap();
         let factory = CacheFactory::new();
         let shop = factory.for_web_app().redis_url(server.url()).namespace("shop").l1_cache_size(150);
         let shop = shop.connect_timeout(secs(5)).store_timeout(secs(2)).fail_on_connection_error(true);
@@ -45,7 +46,11 @@ impl World {
         let assistant = assistant.connect_timeout(secs(5)).fail_on_connection_error(true);
         Self {
             shop: shop.performance_monitor(monitor.clone()).await.unwrap(),
-            assistant: assistant.ai(move |ai| ai.prices(prices())).performance_monitor(monitor.clone()).await.unwrap(),
+            assistant: assistant
+                .ai(move |ai| ai.prices(prices()))
+                .performance_monitor(monitor.clone())
+                .await
+                .unwrap(),
             clock,
             monitor,
             _server: server,
@@ -101,14 +106,19 @@ async fn the_page_shows_what_happens() {
         let mut dark = open(&browser, &served.url(), Screen::desktop().dark());
         let mut phone = open(&browser, &below, Screen::phone());
         // Each ends where a card does.
-        for (page, name, height) in [(&mut page, "light", 1140), (&mut dark, "dark", 1140), (&mut phone, "phone", 1290)] {
+        for (page, name, height) in
+            [(&mut page, "light", 1140), (&mut dark, "dark", 1140), (&mut phone, "phone", 1290)]
+        {
             picture(page, name, height);
         }
         all_is_there(&mut page, &world);
         it_can_be_read_by_keyboard(&mut page);
         it_is_live(&mut page, &world, &runtime);
         others_cannot_write_into_it(&mut page, &world);
-        assert!(ground(&mut dark) < 60 && ground(&mut page) > 200, "the colours are those that are preferred");
+        assert!(
+            ground(&mut dark) < 60 && ground(&mut page) > 200,
+            "the colours are those that are preferred"
+        );
         assert_eq!(phone.eval("document.documentElement.scrollWidth").unwrap(), 360, "nothing is cut off");
         for (page, url) in [(&mut page, served.url()), (&mut dark, served.url()), (&mut phone, below)] {
             it_only_asks(page, &url);
@@ -144,7 +154,10 @@ fn shows(page: &mut Page, selector: &str, wanted: &[&str]) {
 
 /// How light the ground is, 0 to 255.
 fn ground(page: &mut Page) -> u64 {
-    page.eval("Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])").unwrap().as_u64().unwrap()
+    page.eval("Number(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])")
+        .unwrap()
+        .as_u64()
+        .unwrap()
 }
 
 fn all_is_there(page: &mut Page, world: &World) {
@@ -153,7 +166,11 @@ fn all_is_there(page: &mut Page, world: &World) {
     shows(page, "#status", &["healthy"]);
     shows(page, "#tiles", &[&format!("{:.1} % since the start", stats.hit_ratio * 100.0)]);
     shows(page, "#notices", &["Hit ratio", "shop", "90.0 % are wanted", "since 00:0"]);
-    shows(page, "#advice", &["l1_cache_size", "make tier 1 larger", "because tier 1 holds 150 of 150 entries"]);
+    shows(
+        page,
+        "#advice",
+        &["l1_cache_size", "make tier 1 larger", "because tier 1 holds 150 of 150 entries"],
+    );
     shows(page, "#tiers", &["Tier 2: redis", &format!("{} %", percent(stats.reads.misses))]);
     shows(page, "#misses", &["never stored"]);
     shows(page, "#bounds", &["150 of 150"]);
@@ -162,7 +179,8 @@ fn all_is_there(page: &mut Page, world: &World) {
     shows(page, "#big", &["`product:…` (9 bytes)", "90.0 kB"]);
     shows(page, "#times", &["read: get or load · memory · hit", "store: get"]);
     shows(page, "#saved", &["USD", "calls spared", "summarize", "large-1"]);
-    let drawn = page.eval("document.querySelector('#ratio path.edge').getAttribute('d').split('L').length").unwrap();
+    let drawn =
+        page.eval("document.querySelector('#ratio path.edge').getAttribute('d').split('L').length").unwrap();
     assert_eq!(drawn, 120, "a page that was just opened shows what was before");
     assert!(page.eval("document.title").unwrap().as_str().unwrap().contains("% · shop"));
 }
@@ -177,19 +195,34 @@ fn it_can_be_read_by_keyboard(page: &mut Page) {
     page.wait_for("document.querySelector('#ratio .time').innerText.endsWith('00:19:40')", SOON).unwrap();
     assert_ne!(page.eval(label).unwrap(), before);
     page.eval("document.activeElement.blur()").unwrap();
-    page.eval("[...document.querySelectorAll('#caches button')].find((it) => it.innerText === 'assistant').focus()").unwrap();
+    page.eval(
+        "[...document.querySelectorAll('#caches button')].find((it) => it.innerText === 'assistant').focus()",
+    )
+    .unwrap();
     page.eval("document.activeElement.click()").unwrap();
     page.wait_for("document.title.endsWith('assistant · cache')", SOON).unwrap();
     shows(page, "#bounds", &["7 of 100"]);
-    assert_eq!(page.eval("document.activeElement.innerText").unwrap(), "assistant", "who chose is still there");
+    assert_eq!(
+        page.eval("document.activeElement.innerText").unwrap(),
+        "assistant",
+        "who chose is still there"
+    );
     page.eval("document.querySelector('#caches button').click()").unwrap();
 }
 
 fn it_is_live(page: &mut Page, world: &World, runtime: &tokio::runtime::Handle) {
     let before = text(page, "#tiers");
     runtime.block_on(world.step(120));
-    page.wait_for(&format!("document.querySelector('#tiers').innerText !== {}", serde_json::json!(before)), SOON).unwrap();
-    page.wait_for("document.querySelector('#ratio path.edge').getAttribute('d').split('L').length === 121", SOON).unwrap();
+    page.wait_for(
+        &format!("document.querySelector('#tiers').innerText !== {}", serde_json::json!(before)),
+        SOON,
+    )
+    .unwrap();
+    page.wait_for(
+        "document.querySelector('#ratio path.edge').getAttribute('d').split('L').length === 121",
+        SOON,
+    )
+    .unwrap();
 }
 
 fn others_cannot_write_into_it(page: &mut Page, world: &World) {
@@ -202,7 +235,8 @@ fn others_cannot_write_into_it(page: &mut Page, world: &World) {
 /// Nothing but this server was asked, nothing failed, and the policy of the page was kept.
 fn it_only_asks(page: &mut Page, url: &str) {
     let requests = page.requests().unwrap();
-    let elsewhere: Vec<_> = requests.iter().filter(|it| !it.starts_with(url) && !it.starts_with("data:")).collect();
+    let elsewhere: Vec<_> =
+        requests.iter().filter(|it| !it.starts_with(url) && !it.starts_with("data:")).collect();
     assert!(elsewhere.is_empty() && requests.len() >= 4, "{requests:?}");
     assert_eq!(page.complaints().unwrap(), [""; 0]);
 }

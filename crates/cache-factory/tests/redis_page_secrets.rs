@@ -46,7 +46,10 @@ async fn no_secret_shows_over_http() {
     let url = url_with(&server, CANARY);
     let cache = web(&url, "canary").performance_monitor(monitor.clone()).await.unwrap();
     let prices = || PriceTable::new("USD").model("m-1", 2.5, 10.0);
-    let ai = CacheFactory::new().for_ai_app().redis_url(url.as_str()).namespace(fresh_namespace("canary-ai").unwrap().as_str());
+    let ai = CacheFactory::new()
+        .for_ai_app()
+        .redis_url(url.as_str())
+        .namespace(fresh_namespace("canary-ai").unwrap().as_str());
     let ai = ai.connect_timeout(secs(5)).fail_on_connection_error(true).ai(move |ai| ai.prices(prices()));
     let ai = ai.performance_monitor(monitor.clone()).await.unwrap();
 
@@ -59,10 +62,14 @@ async fn no_secret_shows_over_http() {
         text(&cache, &key).await;
         text(&cache, &format!("none:{CANARY}:{n}")).await;
         let prompt = [&short, &long][n % 2];
-        let request = AiRequest::new(Tenant::new(CANARY).unwrap(), "qa").model("m-1").message("user", prompt.as_str());
+        let request =
+            AiRequest::new(Tenant::new(CANARY).unwrap(), "qa").model("m-1").message("user", prompt.as_str());
         ai.get_or_generate(&request, Control::new(), generated).await.unwrap();
         let guide = ai.for_tenant(Tenant::new(CANARY).unwrap());
-        guide.get_cached_response::<String>(prompt, "qa", &serde_json::json!({"note": CANARY})).await.unwrap();
+        guide
+            .get_cached_response::<String>(prompt, "qa", &serde_json::json!({"note": CANARY}))
+            .await
+            .unwrap();
     }
     cache.delete(&key).await.unwrap();
     let failed = cache.get_or_load::<String, _>(&key, mins(5), || async { Loaded::Err("no".into()) }).await;
@@ -83,7 +90,10 @@ async fn no_secret_shows_over_http() {
         format!("{seen} {:?} {:?}", page.requests().unwrap(), page.complaints().unwrap())
     });
     let seen = seen.await.unwrap();
-    assert!(seen.contains("`user:…` (11 bytes)") && seen.contains("m-1"), "there is something to see: {seen}");
+    assert!(
+        seen.contains("`user:…` (11 bytes)") && seen.contains("m-1"),
+        "there is something to see: {seen}"
+    );
     shown.push(seen);
 
     let other = web(&url_with(&server, "another"), "canary").await.unwrap_err();
@@ -97,7 +107,10 @@ async fn no_secret_shows_over_http() {
     }
     shown.extend(every_route(served.address()).await);
     let away = web(&url, "canary").connect_timeout(secs(1)).await.unwrap_err();
-    shown.push(format!("{away} {away:?} {served:?} {monitor:?} {monitor:#?} {cache:?} {ai:?} {:?}", ai.downgrade()));
+    shown.push(format!(
+        "{away} {away:?} {served:?} {monitor:?} {monitor:#?} {cache:?} {ai:?} {:?}",
+        ai.downgrade()
+    ));
     shown.push(format!("{:?} {:?}", monitor.sections(), monitor.history(0)));
     shown.push(log.text());
     for text in &shown {

@@ -22,9 +22,13 @@ fn a_page_is_seen_as_its_reader_sees_it() {
         for mut stream in listener.incoming().map_while(Result::ok) {
             let mut request = [0; 4096];
             let length = stream.read(&mut request).unwrap_or(0);
-            let (status, body) =
-                if request[..length].starts_with(b"GET / ") { ("200 OK", PAGE) } else { ("404 Not Found", "") };
-            let head = format!("HTTP/1.1 {status}\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n{body}");
+            let (status, body) = if request[..length].starts_with(b"GET / ") {
+                ("200 OK", PAGE)
+            } else {
+                ("404 Not Found", "")
+            };
+            let head =
+                format!("HTTP/1.1 {status}\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n{body}");
             drop(stream.write_all(head.as_bytes()));
         }
     });

@@ -86,9 +86,12 @@ impl Browser {
         let mut browser =
             Self { child, watchdog: None, address: String::new(), version: String::new(), _folder: folder };
         browser.watchdog = Some(watchdog.map_err(cannot)?);
-        browser.address = said.ok_or_else(|| "it has no output".to_owned()).and_then(listening).map_err(cannot)?;
-        let version = Devtools::connect(&browser.address)?.call("Browser.getVersion", serde_json::json!({}))?;
-        browser.version = version["product"].as_str().unwrap_or("unknown").replace("Headless", "").replace('/', " ");
+        browser.address =
+            said.ok_or_else(|| "it has no output".to_owned()).and_then(listening).map_err(cannot)?;
+        let version =
+            Devtools::connect(&browser.address)?.call("Browser.getVersion", &serde_json::json!({}))?;
+        browser.version =
+            version["product"].as_str().unwrap_or("unknown").replace("Headless", "").replace('/', " ");
         report(&browser.version);
         Ok(browser)
     }
@@ -140,7 +143,9 @@ fn listening(said: ChildStderr) -> Result<String, String> {
                 Some(address) => return Ok(address.trim().to_owned()),
                 None => last = line,
             },
-            Err(mpsc::RecvTimeoutError::Timeout) => return Err(format!("it did not start within {START:?}: {last}")),
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                return Err(format!("it did not start within {START:?}: {last}"));
+            }
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(format!("it ended: {last}")),
         }
     }

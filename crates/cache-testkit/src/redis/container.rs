@@ -16,9 +16,9 @@ use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::control::Control;
-use crate::folder::Folder;
 use super::image;
 use super::options::Options;
+use crate::folder::Folder;
 use crate::watchdog::Watchdog;
 
 /// Where the folder of the server's socket is in the container.
