@@ -81,3 +81,25 @@ impl fmt::Debug for Sections {
         write!(f, "{} sections", self.0.lock().len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_few_and_end_with_what_they_are_about() {
+        let monitor = PerformanceMonitor::new();
+        let subject = Arc::new("here");
+        let weak = Arc::downgrade(&subject);
+        for n in 0..50 {
+            let weak = weak.clone();
+            monitor.add_section("kind", n.to_string(), move || weak.upgrade().map(|subject| *subject));
+        }
+        let sections = monitor.sections();
+        assert_eq!((sections.len(), &*sections[0].name), (MOST, "18"));
+        assert_eq!(sections[0].content, "here");
+        drop(subject);
+        assert_eq!(monitor.sections(), []);
+        assert!(monitor.sections.0.lock().is_empty());
+    }
+}

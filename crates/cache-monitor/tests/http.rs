@@ -41,14 +41,19 @@ impl World {
         let store = ReferenceServer::new(clock.clone());
         store.beat_with(&clock);
         let tier = Arc::new(MemoryTier::new(1000, 64 << 20, clock.clone()).unwrap());
-        let cache = Cache::builder(Namespace::new("app").unwrap()).local(tier).store(Arc::new(store.connect()));
+        let cache =
+            Cache::builder(Namespace::new("app").unwrap()).local(tier).store(Arc::new(store.connect()));
         let cache = cache.timer(clock.clone()).observer(monitor.clone()).settings(Settings::default());
         let served = monitor.serve().await.unwrap();
         Self { clock, monitor, store, cache: cache.build().unwrap(), served }
     }
 
     async fn get(&self, path: &str) -> Answer {
-        ask(self.served.address(), &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
+        ask(
+            self.served.address(),
+            &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"),
+        )
+        .await
     }
 
     async fn json(&self, path: &str) -> Value {
@@ -116,7 +121,9 @@ async fn nothing_but_reading_is_possible_and_nothing_else_is_there() {
     let world = World::new().await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"] {
         for route in ["/", "/stats", "/none"] {
-            let request = format!("{method} {route} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let request = format!(
+                "{method} {route} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            );
             let answer = ask(world.served.address(), &request).await;
             assert_eq!((answer.status, answer.header("allow")), (405, Some("get, head")), "{method} {route}");
             is_guarded(&answer);
@@ -127,7 +134,14 @@ async fn nothing_but_reading_is_possible_and_nothing_else_is_there() {
         assert_eq!(answer.status, 404, "{path}");
         is_guarded(&answer);
     }
-    for (query, status) in [("", 200), ("after=5", 200), ("after=-1", 400), ("after=", 400), ("x=1", 400), ("after=1&after=2", 200)] {
+    for (query, status) in [
+        ("", 200),
+        ("after=5", 200),
+        ("after=-1", 400),
+        ("after=", 400),
+        ("x=1", 400),
+        ("after=1&after=2", 200),
+    ] {
         assert_eq!(world.get(&format!("/history?{query}")).await.status, status, "{query}");
     }
 }
@@ -146,14 +160,26 @@ async fn numbers_are_those_of_the_traffic() {
     assert!(stats["big_keys"][0]["bytes"].as_u64().unwrap() > 3000);
     assert_eq!(stats["thresholds"]["operation_slow"], 0.1);
     assert_eq!(stats["sections"][0]["content"][0][1], "4.2");
-    assert_eq!((stats["alerts"].as_array(), stats["recommendations"].as_array()), (Some(&vec![]), Some(&vec![])));
+    assert_eq!(
+        (stats["alerts"].as_array(), stats["recommendations"].as_array()),
+        (Some(&vec![]), Some(&vec![]))
+    );
 
     let health = world.json("/health").await;
-    assert_eq!((&health["status"], &health["hit_ratio"], &health["total_operations"]), (&"healthy".into(), &0.5.into(), &5.into()));
+    assert_eq!(
+        (&health["status"], &health["hit_ratio"], &health["total_operations"]),
+        (&"healthy".into(), &0.5.into(), &5.into())
+    );
     assert_eq!(health["caches"]["app"]["coherence"], "feed");
     assert!(health["memory_usage_mb"].as_f64().unwrap() > 0.003);
 
-    assert!(world.get("/metrics").await.body.contains("cache_reads_total{cache=\"app\",tier=\"none\",result=\"miss\"} 2"));
+    assert!(
+        world
+            .get("/metrics")
+            .await
+            .body
+            .contains("cache_reads_total{cache=\"app\",tier=\"none\",result=\"miss\"} 2")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +195,8 @@ async fn a_page_that_was_just_opened_sees_the_last_minutes() {
     world.clock.advance(Duration::from_secs(4));
     let history = world.json("/history").await;
     let app = &history["caches"][0];
-    let misses = |points: &Value| points.as_array().unwrap().iter().map(|it| it["misses"].clone()).collect::<Vec<_>>();
+    let misses =
+        |points: &Value| points.as_array().unwrap().iter().map(|it| it["misses"].clone()).collect::<Vec<_>>();
     assert_eq!(misses(&app["points"]), [1, 1, 1]);
     assert_eq!((&app["now"]["misses"], &app["now"]["seconds"]), (&1.into(), &4.0.into()));
     let second = app["points"][1]["at_unix_ms"].as_u64().unwrap();
@@ -185,7 +212,10 @@ async fn a_degraded_cache_is_still_asked_and_an_unhealthy_one_is_not() {
     let world = World::new().await;
     world.store.fail_next(Op::Get, 1, ErrorKind::Unavailable);
     let degraded = world.get("/health").await;
-    assert!(degraded.status == 200 && degraded.body.contains(r#""status":"degraded","reasons":["app: "#), "{degraded:?}");
+    assert!(
+        degraded.status == 200 && degraded.body.contains(r#""status":"degraded","reasons":["app: "#),
+        "{degraded:?}"
+    );
     world.cache.close();
     let began = Instant::now();
     loop {
@@ -246,7 +276,8 @@ async fn below_a_prefix_all_is_there_and_the_application_is_left_alone() {
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
         let get = |method: &str, path: &str| {
-            let request = format!("{method} {path} HTTP/1.1\r\nhost: anything.example\r\nconnection: close\r\n\r\n");
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nhost: anything.example\r\nconnection: close\r\n\r\n");
             async move { ask(address, &request).await }
         };
         for (route, form) in &ROUTES[1..] {
@@ -271,10 +302,13 @@ async fn below_a_prefix_all_is_there_and_the_application_is_left_alone() {
 async fn the_page_is_whole_by_itself() {
     let world = World::new().await;
     let page = world.get("/").await.body;
-    for elsewhere in ["src=", "url(", "@import", "//cdn", "integrity", "innerHTML", "/* style */", "/* script */"] {
+    for elsewhere in
+        ["src=", "url(", "@import", "//cdn", "integrity", "innerHTML", "/* style */", "/* script */"]
+    {
         assert!(!page.contains(elsewhere), "{elsewhere}");
     }
-    let addresses: Vec<&str> = page.match_indices("http").map(|(at, _)| &page[at..(at + 26).min(page.len())]).collect();
+    let addresses: Vec<&str> =
+        page.match_indices("http").map(|(at, _)| &page[at..(at + 26).min(page.len())]).collect();
     assert!(addresses.iter().all(|it| it.starts_with("http://www.w3.org/2000/svg")), "{addresses:?}");
     assert!(page.len() < 60_000, "{} bytes", page.len());
 }
@@ -289,7 +323,10 @@ async fn the_server_is_for_this_machine_unless_told_otherwise() {
     let everywhere = "0.0.0.0".parse().unwrap();
     let error = monitor.serve().address(everywhere).host("http://x/").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(error.message().starts_with("2 problems: address is 0.0.0.0, which other machines reach"), "{error}");
+    assert!(
+        error.message().starts_with("2 problems: address is 0.0.0.0, which other machines reach"),
+        "{error}"
+    );
     assert!(monitor.serve().open_to_others().await.unwrap_err().message().contains("has no effect"));
     assert!(monitor.serve().address(everywhere).open_to_others().await.is_ok());
 
@@ -349,8 +386,8 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
     let header = prop_oneof![3 => "[a-zA-Z-]{1,20}: [ -~]{0,60}", 1 => "\\PC{0,40}", 1 => "host: \\PC{0,20}", 1 => "content-length: [0-9]{1,20}",
         1 => "accept(-encoding)?: [ -~]{0,20}", 1 => "transfer-encoding: chunked", 1 => "expect: 100-continue", 1 => "upgrade: h2c"];
     let headers = prop::collection::vec(header, 0..6);
-    (method, path, query, headers, prop::bool::weighted(0.8), prop::collection::vec(any::<u8>(), 0..40)).prop_map(
-        |(method, path, query, headers, has_host, body)| {
+    (method, path, query, headers, prop::bool::weighted(0.8), prop::collection::vec(any::<u8>(), 0..40))
+        .prop_map(|(method, path, query, headers, has_host, body)| {
             let mut request = format!("{method} {path}{query} HTTP/1.1\r\n");
             if has_host {
                 request.push_str("host: localhost\r\n");
@@ -360,8 +397,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
             request.extend(b"connection: close\r\n\r\n");
             request.extend(body);
             request
-        },
-    )
+        })
 }
 
 /// Whatever is sent, nothing panics, no answer says that the server is at fault, and the next one is served.

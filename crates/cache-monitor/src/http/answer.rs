@@ -19,7 +19,10 @@ const ALWAYS: [(HeaderName, &str); 6] = [
     // Other sites may not even embed it.
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     // The page has one of its own.
-    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    ),
 ];
 
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {

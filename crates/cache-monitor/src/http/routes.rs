@@ -107,8 +107,7 @@ async fn history(State(routes): State<Arc<Routes>>, uri: Uri) -> Response {
         };
         after = time;
     }
-    let history =
-        History { step_seconds: STEP.as_secs_f64(), caches: routes.monitor.history(after) };
+    let history = History { step_seconds: STEP.as_secs_f64(), caches: routes.monitor.history(after) };
     json(StatusCode::OK, &history)
 }
 

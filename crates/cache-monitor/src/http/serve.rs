@@ -66,14 +66,18 @@ impl Serve {
         let Self { monitor, address, port, is_open, hosts } = self;
         let mut problems = Problems::default();
         problems.check(address.is_loopback() || is_open, || {
-            format!("address is {address}, which other machines reach: say `open_to_others` too, or leave it out")
+            format!(
+                "address is {address}, which other machines reach: say `open_to_others` too, or leave it out"
+            )
         });
         problems.check(!address.is_loopback() || !is_open, || {
             format!("open_to_others has no effect at {address}: say another address too, or leave it out")
         });
         for host in &hosts {
-            let is_name = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
-            problems.check(is_name, || format!("host is `{host}`, a name without scheme and port is allowed"));
+            let is_name =
+                !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+            problems
+                .check(is_name, || format!("host is `{host}`, a name without scheme and port is allowed"));
         }
         problems.configuration().map_err(|error| error.in_operation("serve"))?;
         let cannot = |error: std::io::Error| {

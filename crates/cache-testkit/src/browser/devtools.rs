@@ -36,7 +36,7 @@ impl Devtools {
     }
 
     /// Gives a command and waits for its answer.
-    pub(super) fn call(&mut self, method: &str, parameters: Value) -> Result<Value, BrowserError> {
+    pub(super) fn call(&mut self, method: &str, parameters: &Value) -> Result<Value, BrowserError> {
         let cannot = |problem: &dyn std::fmt::Display| BrowserError::new(format!("{method}: {problem}"));
         self.next += 1;
         let mut command = json!({"id": self.next, "method": method, "params": parameters});

@@ -89,7 +89,7 @@ impl Browser {
         browser.address =
             said.ok_or_else(|| "it has no output".to_owned()).and_then(listening).map_err(cannot)?;
         let version =
-            Devtools::connect(&browser.address)?.call("Browser.getVersion", serde_json::json!({}))?;
+            Devtools::connect(&browser.address)?.call("Browser.getVersion", &serde_json::json!({}))?;
         browser.version =
             version["product"].as_str().unwrap_or("unknown").replace("Headless", "").replace('/', " ");
         report(&browser.version);

@@ -21,30 +21,30 @@ pub struct Page {
 
 impl Page {
     pub(super) fn open(mut devtools: Devtools, url: &str, screen: Screen) -> Result<Self, BrowserError> {
-        let context = devtools.call("Target.createBrowserContext", json!({}))?;
+        let context = devtools.call("Target.createBrowserContext", &json!({}))?;
         let target = devtools.call(
             "Target.createTarget",
-            json!({"url": "about:blank", "browserContextId": context["browserContextId"]}),
+            &json!({"url": "about:blank", "browserContextId": context["browserContextId"]}),
         )?;
         let attached = devtools
-            .call("Target.attachToTarget", json!({"targetId": target["targetId"], "flatten": true}))?;
+            .call("Target.attachToTarget", &json!({"targetId": target["targetId"], "flatten": true}))?;
         devtools.attach(attached["sessionId"].as_str().unwrap_or_default().to_owned());
         for domain in ["Page", "Runtime", "Log", "Network"] {
-            devtools.call(&format!("{domain}.enable"), json!({}))?;
+            devtools.call(&format!("{domain}.enable"), &json!({}))?;
         }
         let Screen { width, height, is_phone, is_dark } = screen;
         devtools.call(
             "Emulation.setDeviceMetricsOverride",
-            json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}),
+            &json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": is_phone}),
         )?;
         let scheme = if is_dark { "dark" } else { "light" };
         devtools.call(
             "Emulation.setEmulatedMedia",
-            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
+            &json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
         )?;
-        devtools.call("Emulation.setTimezoneOverride", json!({"timezoneId": "UTC"}))?;
+        devtools.call("Emulation.setTimezoneOverride", &json!({"timezoneId": "UTC"}))?;
         let mut page = Self { devtools, complaints: Vec::new(), requests: Vec::new() };
-        let gone = page.devtools.call("Page.navigate", json!({"url": url}))?;
+        let gone = page.devtools.call("Page.navigate", &json!({"url": url}))?;
         match gone["errorText"].as_str() {
             Some(problem) => Err(BrowserError::new(format!("{url}: {problem}"))),
             None => Ok(page),
@@ -57,7 +57,7 @@ impl Page {
     /// It throws.
     pub fn eval(&mut self, expression: &str) -> Result<Value, BrowserError> {
         let asked = json!({"expression": expression, "returnByValue": true, "awaitPromise": true});
-        let mut answer = self.devtools.call("Runtime.evaluate", asked)?;
+        let mut answer = self.devtools.call("Runtime.evaluate", &asked)?;
         let thrown = &answer["exceptionDetails"];
         if thrown.is_object() {
             let said = thrown["exception"]["description"].as_str().or(thrown["text"].as_str());
@@ -100,7 +100,7 @@ impl Page {
         };
         for kind in ["rawKeyDown", "keyUp"] {
             let event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
-            self.devtools.call("Input.dispatchKeyEvent", event)?;
+            self.devtools.call("Input.dispatchKeyEvent", &event)?;
         }
         Ok(())
     }
@@ -110,11 +110,11 @@ impl Page {
     /// # Errors
     /// The browser does not do it.
     pub fn screenshot(&mut self, most: u32) -> Result<Vec<u8>, BrowserError> {
-        let size = self.devtools.call("Page.getLayoutMetrics", json!({}))?;
+        let size = self.devtools.call("Page.getLayoutMetrics", &json!({}))?;
         let of = |name: &str| size["cssContentSize"][name].as_f64().unwrap_or_default();
         let clip = json!({"x": 0, "y": 0, "width": of("width"), "height": of("height").min(most.into()), "scale": 1});
         let asked = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
-        let shot = self.devtools.call("Page.captureScreenshot", asked)?;
+        let shot = self.devtools.call("Page.captureScreenshot", &asked)?;
         STANDARD
             .decode(shot["data"].as_str().unwrap_or_default())
             .map_err(|error| BrowserError::new(format!("a picture that cannot be read: {error}")))

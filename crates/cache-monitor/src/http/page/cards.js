@@ -35,7 +35,10 @@ const cards = {
         make("span", { class: "of" }, alert.cache), ` ${says(alert)}${isBetter(alert) ? ". It is better, and not by enough yet" : ""}`,
         make("span", { class: "when" }, `since ${format.clock(alert.raised_unix_ms)}`));
     });
-    return [...raised, ...reasons.map((reason) => make("p", { class: "notice warning" }, make("b", {}, "Health"), ` ${reason}`))];
+    // Critical alerts make health worse and are among its reasons, too.
+    const others = reasons.filter((reason) => !alerts.some(({ cache, kind }) => reason.startsWith(`${cache}: ${kind} is critical`)));
+    const health = make("div", { class: "notice warning" }, make("b", {}, "Health"), make("ul", {}, others.map((reason) => make("li", {}, reason))));
+    return others.length ? [...raised, health] : raised;
   },
 
   tiles({ cache, lately }) {
@@ -84,7 +87,8 @@ const cards = {
   },
 
   store({ stats, health, links }) {
-    const [coherence, inStep] = COHERENCE[health?.coherence] ?? ["not known yet", ""];
+    const isCutOff = stats.store && stats.link !== "up" && stats.link !== "read_only";
+    const [coherence, inStep] = isCutOff ? ["not told of changes: there is no link", "bad"] : COHERENCE[health?.coherence] ?? ["not known yet", ""];
     const rows = [["In step with others", coherence, inStep]];
     if (!stats.store) return [facts(rows), empty("There is no store: the cache is this process's own.")];
     const [breaker, works] = BREAKER[stats.breaker.state] ?? [format.word(stats.breaker.state), ""];
@@ -95,8 +99,8 @@ const cards = {
       ...rows,
       ["Waiting to be told", format.count(stats.queue.waiting), stats.queue.waiting ? "poor" : ""],
       ["Calls that failed", format.count(stats.store_errors), ""],
-      ["Given up so far", `${format.count(stats.breaker.opened)} times`],
-      ["Links that came up", format.count(links)],
+      ["Times it was given up", format.count(stats.breaker.opened)],
+      ["Times a link came up", format.count(links)],
     ]);
   },
 

@@ -10,7 +10,7 @@ const format = {
   },
   bytes(x) {
     const [unit, per] = x < 1e3 ? ["B", 1] : x < 1e6 ? ["kB", 1e3] : x < 1e9 ? ["MB", 1e6] : ["GB", 1e9];
-    return `${digits(x / per)} ${unit}`;
+    return `${per === 1 ? Math.round(x) : digits(x / per)} ${unit}`;
   },
   count(x) {
     if (x === null || x === undefined) return "–";

@@ -99,6 +99,7 @@ function show() {
   find("fresh").textContent = lost ? `no answer for ${Math.round((Date.now() - (state.answeredAt ?? lost)) / 1000)} s` : "";
   document.body.classList.toggle("lost", Boolean(lost));
   if (!stats) return put(find("status"), ["unknown", lost ? "no answer" : "waiting"], status);
+  document.body.classList.remove("waiting");
   const there = stats.caches.filter((cache) => cache.is_there);
   const caches = there.length ? there : stats.caches;
   put(find("status"), lost ? ["unknown", "no answer"] : [health.status, health.status], status);
