@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod entry;
 mod exit;
+mod group;
 mod info;
 mod json;
 mod out;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use cache_core::{Error, Key, Namespace};
-use cache_factory::{CacheConfig, CacheFactory, Inspection};
+use cache_factory::{CacheConfig, CacheFactory, Environment, Inspection};
 use cache_redis::{RedisServer, RedisStore};
 
 use crate::args::Global;
@@ -26,7 +26,8 @@ impl Target {
                 "no Redis is named: give --url, CACHE_REDIS_URL, or a configuration that has one",
             ));
         }
-        let said = config.production;
+        let by_environment = config.environment.filter(|environment| environment.is_production());
+        let said = config.production.or(by_environment.map(|_| true));
         let inspection = CacheFactory::new().inspect(config).await?;
         let production = production(said, &inspection.namespace);
         Ok(Self { inspection, production })
@@ -62,11 +63,23 @@ pub(crate) fn config(global: &Global) -> Result<CacheConfig, Failure> {
     Ok(CacheConfig::from_variables(environment.into_iter().chain(given))?)
 }
 
+/// The same for a cache of any values, of a configuration that may be an AI cache's. Where its Redis is and whether it is in
+/// production stays.
+pub(crate) fn plain_config(global: &Global) -> Result<CacheConfig, Failure> {
+    let mut config = config(global)?;
+    config.ai = None;
+    if config.environment == Some(Environment::AiProduction) {
+        config.environment = None;
+        config.production.get_or_insert(true);
+    }
+    Ok(config)
+}
+
 /// What counts as production: what the configuration says is, and where it says nothing, a namespace that has `prod`,
 /// `production` or `live` as one of its words.
 fn production(said: Option<bool>, namespace: &Namespace) -> Option<String> {
     match said {
-        Some(said) => said.then(|| "the configuration says `production = true`".to_owned()),
+        Some(said) => said.then(|| "its configuration says so".to_owned()),
         None => namespace
             .as_str()
             .split(|character: char| !character.is_ascii_alphanumeric())

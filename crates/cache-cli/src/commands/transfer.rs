@@ -142,8 +142,7 @@ pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Resu
 
 /// A cache that says so when the store did not take something.
 async fn cache(global: &Global) -> Result<Cache, Failure> {
-    let mut config = strict(target::config(global)?);
-    config.ai = None;
+    let config = strict(target::plain_config(global)?);
     Ok(CacheFactory::new().from_config(config).await?)
 }
 
