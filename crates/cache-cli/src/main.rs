@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod draft;
 mod entry;
 mod exit;
 mod group;
@@ -12,6 +13,7 @@ mod info;
 mod json;
 mod out;
 mod quantile;
+mod screen;
 mod shown;
 mod target;
 mod walk;

@@ -26,10 +26,12 @@ impl Target {
                 "no Redis is named: give --url, CACHE_REDIS_URL, or a configuration that has one",
             ));
         }
-        let by_environment = config.environment.filter(|environment| environment.is_production());
-        let said = config.production.or(by_environment.map(|_| true));
+        let (said, environment) = (config.production, config.environment);
         let inspection = CacheFactory::new().inspect(config).await?;
-        let production = production(said, &inspection.namespace);
+        let production = match environment.filter(|it| said.is_none() && it.is_production()) {
+            Some(environment) => Some(format!("its environment is `{environment}`")),
+            None => production(said, &inspection.namespace),
+        };
         Ok(Self { inspection, production })
     }
 
@@ -79,7 +81,7 @@ pub(crate) fn plain_config(global: &Global) -> Result<CacheConfig, Failure> {
 /// `production` or `live` as one of its words.
 fn production(said: Option<bool>, namespace: &Namespace) -> Option<String> {
     match said {
-        Some(said) => said.then(|| "its configuration says so".to_owned()),
+        Some(said) => said.then(|| "the configuration says `production = true`".to_owned()),
         None => namespace
             .as_str()
             .split(|character: char| !character.is_ascii_alphanumeric())
