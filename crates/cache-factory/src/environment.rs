@@ -74,3 +74,62 @@ impl fmt::Display for Environment {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(all(test, feature = "memory", feature = "redis", feature = "lz4", feature = "monitor"))]
+mod tests {
+    use cache_core::Error;
+
+    use super::*;
+    use crate::config::{CacheConfig, MonitorConfig};
+    use crate::presets::{self, Preset};
+    use crate::resolve::{Plan, resolve};
+
+    fn plan(config: CacheConfig) -> Result<Plan, Error> {
+        let preset = Preset { is_ai: true, ..presets::CONFIG };
+        resolve(&preset, CacheConfig::default(), config, false)
+    }
+
+    #[test]
+    fn the_file_of_each_says_what_its_name_says() {
+        for (name, environment) in Environment::ALL {
+            let file = format!("{}/../../docs/environments/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            let problems = CacheConfig::problems_of_file(&file);
+            if !cfg!(feature = "zstd") && problems.iter().any(|problem| problem.contains("feature `zstd`")) {
+                assert_eq!(problems.len(), 1, "{problems:?}");
+                continue;
+            }
+            assert_eq!(problems, [""; 0]);
+            let said = CacheConfig::from_file(&file).unwrap();
+            let mut redis = said.redis.clone().unwrap();
+            redis.fail_on_connection_error = None;
+            let named = CacheConfig {
+                environment: Some(*environment),
+                redis: Some(redis),
+                performance_monitor: said.performance_monitor.as_ref().map(|_| MonitorConfig::default()),
+                ..CacheConfig::default()
+            };
+            assert_eq!(said.ai.clone().unwrap_or_default(), environment.ai(), "{name}");
+            let (said, named) = (plan(said).unwrap(), plan(named).unwrap());
+            let shown = |plan: &Plan| {
+                let Plan { settings, tier1, tier1_alone, redis, monitor, .. } = plan;
+                format!("{settings:#?} {tier1:?} {tier1_alone:?} {redis:#?} {monitor:?}")
+            };
+            assert_eq!(shown(&said), shown(&named), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_environment_has_the_redis_on_this_machine_in_development_a_database_of_its_own() {
+        for (environment, url) in [
+            (Environment::Development, "redis://127.0.0.1:6379/1"),
+            (Environment::Staging, "redis://127.0.0.1:6379"),
+            (Environment::HighPerformance, "redis://127.0.0.1:6379"),
+        ] {
+            let config = CacheConfig { environment: Some(environment), ..CacheConfig::default() };
+            assert_eq!(plan(config).unwrap().redis.unwrap().url.expose(), url, "{environment}");
+            let variables = [("CACHE_ENVIRONMENT", environment.as_str())];
+            let config = CacheConfig::from_variables(variables).unwrap();
+            assert_eq!(config.redis.unwrap().url.unwrap().expose(), url, "{environment}");
+        }
+    }
+}

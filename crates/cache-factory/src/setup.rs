@@ -17,7 +17,7 @@ use crate::resolve::{Plan, resolve};
 use crate::secret::Secret;
 use crate::tiers::Tiers;
 #[cfg(feature = "monitor")]
-use crate::watching;
+use crate::watching::{self, Kept};
 
 /// How often the thresholds of a monitor are judged.
 #[cfg(feature = "monitor")]
@@ -484,7 +484,7 @@ impl CacheSetup {
             if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                 runtime.spawn(monitor.watch_over(Arc::clone(&timer), JUDGED_EVERY));
             }
-            Some(monitor)
+            Some(Arc::new(Kept::new(monitor)) as Arc<dyn Observer>)
         });
         let observer = match plan.debug_logging {
             true => Some(Logged::before(observer) as Arc<dyn Observer>),

@@ -1,8 +1,8 @@
 //! The monitor that a configuration asks for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use cache_core::{Clock, Error, Problems, Timer};
+use cache_core::{Clock, Error, Event, Namespace, Observer, Problems, Timer, Watched};
 use cache_monitor::{PerformanceMonitor, Thresholds};
 
 use crate::config::{CacheConfig, MonitorConfig};
@@ -55,6 +55,31 @@ pub(crate) fn made(
         builder = builder.clock(clock);
     }
     builder.build().map(Some)
+}
+
+/// A monitor as an observer that keeps it: a cache holds what watches itself, and perhaps nobody else holds the monitor.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    monitor: Arc<PerformanceMonitor>,
+    /// What the cache reports to, once it is attached.
+    watch: Arc<dyn Observer>,
+}
+
+impl Kept {
+    pub(crate) fn new(monitor: Arc<PerformanceMonitor>) -> Self {
+        Self { watch: monitor.clone(), monitor }
+    }
+}
+
+impl Observer for Kept {
+    fn event(&self, event: &Event<'_>) {
+        self.watch.event(event);
+    }
+
+    fn attach(&self, namespace: &Namespace, cache: Weak<dyn Watched>) -> Option<Arc<dyn Observer>> {
+        let watch = self.watch.attach(namespace, cache)?;
+        Some(Arc::new(Self { monitor: self.monitor.clone(), watch }))
+    }
 }
 
 fn over(config: &MonitorConfig, usual: Thresholds) -> Thresholds {

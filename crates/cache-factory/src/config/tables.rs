@@ -69,8 +69,8 @@ impl Table for MonitorConfig {
         );
         fields.field(
             "memory_critical",
-            "Bytes in tier 1 that are critical.",
-            &BYTES,
+            "Bytes in tier 1 that are critical, more than memory_warning.",
+            &Whole { least: 2, most: u64::MAX },
             &mut self.memory_critical,
         );
         fields.field(
