@@ -1,21 +1,30 @@
-//! `cargo xtask docs`: builds the documentation with warnings denied and follows the links of the pages.
+//! `cargo xtask docs`: builds the documentation with warnings denied and the book of `docs`, follows their links, and looks up
+//! in the index of the search what people will look for.
 
 use std::path::Path;
 
 use crate::cargo::cargo;
 use crate::tree::Tree;
-use crate::{Outcome, links, no_arguments, process};
+use crate::{Outcome, book, links, no_arguments, process, symbols};
 
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     no_arguments(arguments)?;
     let tree = Tree::load()?;
     let built = build(&tree.root)?;
-    let broken = links::broken(&tree);
+    let bound = book::build(&tree.root)?;
+    let mut broken = links::broken(&tree);
+    broken.extend(book::loose_ends(&tree));
     for finding in &broken {
         println!("{finding}");
     }
-    println!("\n{} broken links", broken.len());
-    Ok(built && broken.is_empty())
+    let unknown = if built { symbols::missing_in_index(&tree.root)? } else { Vec::new() };
+    for symbol in &unknown {
+        println!(
+            "`{symbol}` is not in the index of the documentation: give it to an item as `#[doc(alias)]`"
+        );
+    }
+    println!("\n{} broken links in the pages, {} unknown names", broken.len(), unknown.len());
+    Ok(built && bound && broken.is_empty() && unknown.is_empty())
 }
 
 /// The documentation of every crate.

@@ -42,7 +42,7 @@ fn problem(tree: &Tree, from: &File, link: &str) -> Option<String> {
 }
 
 /// The path from the root of a link in the file `from`.
-fn resolve(from: &str, link: &str) -> String {
+pub(crate) fn resolve(from: &str, link: &str) -> String {
     let mut parts: Vec<&str> = from.split('/').collect();
     parts.pop();
     for part in link.split('/') {
@@ -58,7 +58,7 @@ fn resolve(from: &str, link: &str) -> String {
 }
 
 /// Inline links and link definitions outside of code, with their lines.
-fn links(text: &str) -> Vec<(usize, String)> {
+pub(crate) fn links(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (number, line) in prose(text) {
         let line = without_code(line);

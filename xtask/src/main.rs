@@ -1,10 +1,14 @@
 //! The project's own tasks. A person and the continuous integration call the same ones.
 
+mod api;
 mod bench;
+mod book;
 mod breaks;
 mod cargo;
 mod check;
 mod docs;
+mod examples;
+mod external;
 mod features;
 mod libtest;
 mod links;
@@ -14,8 +18,11 @@ mod patch;
 mod process;
 mod redis;
 mod rust;
+mod screenshots;
+mod symbols;
 mod test;
 mod tidy;
+mod told;
 mod tree;
 
 use std::process::ExitCode;
@@ -43,13 +50,18 @@ const TASKS: &[Task] = &[
     Task { name: "tidy", line: "the rules of the architecture, as tests of the source", run: tidy::run },
     Task {
         name: "docs",
-        line: "builds the documentation, warnings denied, and follows its links",
+        line: "builds documentation and book, warnings denied, follows links and looks names up in the index",
         run: docs::run,
     },
     Task {
         name: "features",
         line: "every crate with each feature alone, with none and with all",
         run: features::run,
+    },
+    Task {
+        name: "api",
+        line: "what others rely on: types of other crates, oldest dependencies, changes since the last release [--bless]",
+        run: api::run,
     },
     Task {
         name: "bench",
@@ -60,6 +72,11 @@ const TASKS: &[Task] = &[
         name: "check",
         line: "proves promises by measurement: short | staleness [--seconds N] [--fault NAME|all] [--controls] …",
         run: check::run,
+    },
+    Task {
+        name: "screenshots",
+        line: "the pictures of the live page, made in a browser",
+        run: screenshots::run,
     },
     Task {
         name: "breaks",
@@ -101,7 +118,7 @@ fn main() -> ExitCode {
 fn help() {
     println!("cargo xtask <task>\n");
     for task in TASKS {
-        println!("  {:<9} {}", task.name, task.line);
+        println!("  {:<11} {}", task.name, task.line);
     }
 }
 

@@ -1,10 +1,9 @@
 //! `cargo xtask nightly`: what takes too long for every change.
 
-use std::process::Command;
-
 use crate::cargo::cargo;
+use crate::external::nightly;
 use crate::tree::root;
-use crate::{Outcome, breaks, check, features, no_arguments, process, test};
+use crate::{Outcome, api, breaks, check, features, no_arguments, process, test};
 
 /// Eight times as many as proptest tries by itself.
 const PROPERTY_CASES: &str = "2000";
@@ -16,6 +15,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     no_arguments(arguments)?;
     let mut clean = breaks::run(&[])?;
     clean &= features::run(&[])?;
+    clean &= api::run(&[])?;
     let mut long = cargo(&root(), &["test", "--workspace", "--all-features", "--no-fail-fast"]);
     clean &= process::shown(long.env("PROPTEST_CASES", PROPERTY_CASES))?;
     // The other server that speaks the protocol.
@@ -29,9 +29,8 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
 
 fn miri() -> Outcome {
     let nightly = || {
-        let mut command = Command::new("cargo");
-        // The toolchain that runs this program is not the one that is wanted.
-        command.current_dir(root()).env_remove("RUSTUP_TOOLCHAIN").args(["+nightly", "miri"]);
+        let mut command = nightly(&root());
+        command.arg("miri");
         command
     };
     if !process::silent(nightly().arg("--version")) {

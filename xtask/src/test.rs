@@ -2,21 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::Outcome;
 use crate::cargo::cargo;
 use crate::libtest::{Report, Source, Suite};
 use crate::process::{self, Limit};
-use crate::redis::{self, Servers, WAYS, resolved};
+use crate::redis::{self, Servers, WAYS};
+use crate::told::{Told, resolved};
 use crate::tree::{Package, Tree};
+use crate::{Outcome, examples};
 
 /// Longer than any doc test compiles, shorter than anybody wants to wait for a hung test.
 const SILENCE: Duration = Duration::from_secs(300);
-const EXAMPLE: Duration = Duration::from_secs(60);
 
 /// What is asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,6 +53,7 @@ impl Wish {
 pub(crate) fn run(arguments: &[String]) -> Outcome {
     let wish = Wish::read(arguments)?;
     let servers = Servers::by(wish.way.clone())?;
+    let browsers = Told::by("CACHE_TEST_BROWSER_REPORT");
     let tree = Tree::load()?;
     let executables = build(&tree.root)?;
 
@@ -76,6 +76,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
     // Colours would hide the lines that are read here, and a quiet cargo would not print them.
     command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_QUIET", "false");
     servers.tell(&mut command);
+    browsers.tell(&mut command);
     println!("\n$ {}", process::display(&command));
     let ran = process::watched(&mut command, Limit::Silence(SILENCE), |line| {
         println!("{line}");
@@ -90,13 +91,15 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         faults.push("cargo failed, though no test did".into());
     }
     if !wish.quick && !wish.only_redis {
-        rows.extend(examples(&tree, &executables, &servers)?);
+        rows.extend(examples(&tree, &executables, &servers));
     }
-    let launched = servers.read();
+    let (launched, browsed) = (servers.read(), browsers.read());
     for row in &mut rows {
         row.servers = launched.get(&row.program).cloned().unwrap_or_default();
+        row.browsers = browsed.get(&row.program).cloned().unwrap_or_default();
     }
     faults.extend(without_server(&rows));
+    faults.extend(without_browser(&rows));
     Ok(summary(&rows, &faults))
 }
 
@@ -112,6 +115,8 @@ struct Row {
     program: PathBuf,
     /// What it ran against: `redis 7.0.15 by native`.
     servers: BTreeSet<String>,
+    /// What it ran in: `Chromium 156.0`.
+    browsers: BTreeSet<String>,
 }
 
 /// What cargo built, and what it is.
@@ -193,6 +198,7 @@ fn row(suite: &Suite, tree: &Tree, executables: &BTreeMap<PathBuf, Executable>) 
         failures: suite.failures.clone(),
         program,
         servers: BTreeSet::new(),
+        browsers: BTreeSet::new(),
     };
     if !suite.is_complete() {
         row.failed += 1;
@@ -259,37 +265,29 @@ fn without_server(rows: &[Row]) -> Vec<String> {
     faults
 }
 
-/// Runs each example to its end. An example that does not end well, or not at all, has failed.
-fn examples(
-    tree: &Tree,
-    executables: &BTreeMap<PathBuf, Executable>,
-    servers: &Servers,
-) -> Result<Vec<Row>, String> {
-    let mut rows = Vec::new();
-    for (path, built) in executables.iter().filter(|(_, built)| built.kind == "example") {
-        let mut row = Row {
-            package: name_of(&built.package, tree),
-            target: target_name(built),
-            program: path.clone(),
-            ..Row::default()
-        };
-        let mut command = Command::new(path);
-        command.current_dir(&built.folder);
-        servers.tell(&mut command);
-        let ran = process::watched(&mut command, Limit::Total(EXAMPLE), |_| {})?;
-        if ran.succeeded() {
-            row.passed = 1;
-        } else {
-            row.failed = 1;
-            row.failures.push(match ran.status {
-                Some(status) => status.to_string(),
-                None => format!("still ran after {} s", EXAMPLE.as_secs()),
-            });
-            println!("\n--- output of {} {}\n{}", row.package, row.target, ran.output);
-        }
-        rows.push(row);
-    }
-    Ok(rows)
+/// The pages are to be seen in a browser. A test that finds none fails, so it is enough that there is one.
+fn without_browser(rows: &[Row]) -> Option<String> {
+    let none = rows.iter().all(|row| row.browsers.is_empty() || row.passed + row.failed == 0);
+    none.then(|| "no test ran in a browser".to_owned())
+}
+
+/// Runs each example to its end. An example that does not end well, or does not print what it should, has failed.
+fn examples(tree: &Tree, executables: &BTreeMap<PathBuf, Executable>, servers: &Servers) -> Vec<Row> {
+    let programs = executables.iter().filter(|(_, built)| built.kind == "example");
+    programs
+        .map(|(path, built)| {
+            let verdict = examples::run(path, &built.name, &built.folder, servers);
+            Row {
+                package: name_of(&built.package, tree),
+                target: target_name(built),
+                passed: usize::from(verdict.is_ok()),
+                failed: usize::from(verdict.is_err()),
+                failures: verdict.err().into_iter().collect(),
+                program: path.clone(),
+                ..Row::default()
+            }
+        })
+        .collect()
 }
 
 fn summary(rows: &[Row], faults: &[String]) -> bool {
@@ -306,6 +304,11 @@ fn summary(rows: &[Row], faults: &[String]) -> bool {
         let servers: Vec<&str> = row.servers.iter().map(String::as_str).collect();
         let ran = row.passed + row.failed;
         println!("Redis: {ran} tests of {} {} ran against {}", row.package, row.target, servers.join(", "));
+    }
+    for row in rows.iter().filter(|row| !row.browsers.is_empty() && row.passed + row.failed > 0) {
+        let browsers: Vec<&str> = row.browsers.iter().map(String::as_str).collect();
+        let ran = row.passed + row.failed;
+        println!("Browser: {ran} tests of {} {} ran in {}", row.package, row.target, browsers.join(", "));
     }
     println!();
     for fault in faults {
@@ -366,6 +369,13 @@ mod tests {
         );
         // A server without a test against it is none.
         assert_eq!(without_server(&[redis_row("bin x", 0, "redis 7 by native")]).len(), 1);
+    }
+
+    #[test]
+    fn a_run_without_a_browser_is_a_fault() {
+        assert_eq!(without_browser(&[row("a", 3, 0, 0)]).as_deref(), Some("no test ran in a browser"));
+        let browsers = ["Chromium 156.0".to_owned()].into();
+        assert_eq!(without_browser(&[Row { browsers, ..row("a", 3, 0, 0) }]), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod breaks;
 mod documents;
 mod features;
 mod globals;
+mod guide;
 mod leftovers;
 mod length;
 mod manifests;
@@ -19,7 +20,7 @@ mod words;
 use std::fmt;
 
 use crate::tree::Tree;
-use crate::{Outcome, links, no_arguments};
+use crate::{Outcome, book, links, no_arguments};
 
 /// Something that breaks a rule, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +79,8 @@ const RULES: &[Rule] = &[
     Rule { says: "no file names the place where it was made", find: words::found },
     Rule { says: "README, architecture and changelog are there", find: documents::missing },
     Rule { says: "links lead somewhere", find: links::broken },
+    Rule { says: "the book has every page once, and no link out of it", find: book::loose_ends },
+    Rule { says: "each section of the guide has a page and a test", find: guide::gaps },
     Rule { says: "each break says what it protects and which test sees it", find: breaks::unreadable },
 ];
 

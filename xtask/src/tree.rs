@@ -125,6 +125,11 @@ impl Package {
     pub(crate) fn has_library(&self) -> bool {
         self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "lib" || kind == "proc-macro"))
     }
+
+    /// Whether it is a macro that runs in the compiler.
+    pub(crate) fn is_macro(&self) -> bool {
+        self.targets.iter().any(|target| target.kind.iter().any(|kind| kind == "proc-macro"))
+    }
 }
 
 impl Dependency {

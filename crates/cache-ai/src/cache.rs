@@ -1,10 +1,10 @@
 //! The handle that applications hold.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use cache_core::{LocalTier, Namespace, Store, Timer};
-use cache_tiered::Cache;
+use cache_core::{Error, LocalTier, Namespace, Store, Timer};
+use cache_tiered::{Cache, Confirm};
 
 use crate::admission::AdmittingTier;
 use crate::builder::AiCacheBuilder;
@@ -23,8 +23,11 @@ use crate::worth::WorthTier;
 /// [`complete`](AiCache::complete) and [`stream`](AiCache::stream), texts to embed to
 /// [`embed_many`](AiCache::embed_many); the guide's calls are those of a tenant: [`for_tenant`](AiCache::for_tenant).
 #[derive(Clone)]
+#[doc(alias = "AIResponseCache")]
 pub struct AiCache {
     pub(crate) shared: Arc<Shared>,
+    /// The cache beneath, with leave to void many answers in production.
+    pub(crate) confirmed: Option<Cache>,
 }
 
 /// What all clones share.
@@ -46,7 +49,7 @@ pub(crate) struct Shared {
 
 impl AiCache {
     pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), confirmed: None }
     }
 
     /// Starts to build an AI cache for this namespace.
@@ -64,6 +67,16 @@ impl AiCache {
         &self.shared.cache
     }
 
+    /// This cache, with leave to [`invalidate`](Self::invalidate) where it is marked as production: see
+    /// [`cache_tiered::Cache::confirmed`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn confirmed(&self, confirm: &Confirm) -> Result<Self, Error> {
+        let confirmed = Some(self.cache().confirmed(confirm)?);
+        Ok(Self { confirmed, ..self.clone() })
+    }
+
     /// What happened so far, by operation.
     pub fn stats(&self) -> AiStats {
         let admission = self.shared.admission.as_ref().map(|tier| tier.stats()).unwrap_or_default();
@@ -73,6 +86,30 @@ impl AiCache {
     /// What was saved and spent, by operation, model and tenant.
     pub fn ledger(&self) -> Ledger {
         self.shared.books.ledger()
+    }
+
+    /// A handle that does not keep the cache: for who watches it.
+    pub fn downgrade(&self) -> WeakAiCache {
+        WeakAiCache { shared: Arc::downgrade(&self.shared) }
+    }
+}
+
+/// A handle to an [`AiCache`] that does not keep it.
+#[derive(Clone)]
+pub struct WeakAiCache {
+    shared: Weak<Shared>,
+}
+
+impl WeakAiCache {
+    /// The cache, if somebody still has it.
+    pub fn upgrade(&self) -> Option<AiCache> {
+        Some(AiCache { shared: self.shared.upgrade()?, confirmed: None })
+    }
+}
+
+impl fmt::Debug for WeakAiCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakAiCache").finish_non_exhaustive()
     }
 }
 

@@ -116,6 +116,8 @@ impl TenantCache {
     /// # Errors
     /// As [`cache_response`](Self::cache_response).
     #[doc(alias = "generate_cache_key")]
+    #[doc(alias = "CacheKeyGenerator")]
+    #[doc(alias = "debug_ai_cache_key")]
     pub async fn explain(
         &self,
         text: &str,

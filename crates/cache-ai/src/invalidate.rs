@@ -47,7 +47,7 @@ impl AiCache {
     /// # Errors
     /// As [`cache_tiered::Cache::invalidate_tag`].
     pub async fn invalidate(&self, which: &Which) -> Result<(), Error> {
-        self.shared.cache.invalidate_tag(which.tag()).await
+        self.confirmed.as_ref().unwrap_or(self.cache()).invalidate_tag(which.tag()).await
     }
 
     /// How many answers [`invalidate`](Self::invalidate) would void now. Looks at every stored answer.

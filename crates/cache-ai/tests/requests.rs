@@ -297,3 +297,22 @@ async fn invalidations_are_exact_and_can_be_counted_before() {
         assert_eq!((model.calls() - before) as u64, count, "{which:?}");
     }
 }
+
+#[tokio::test]
+async fn answers_of_a_cache_in_production_go_only_if_that_was_confirmed() {
+    let clock = FakeClock::new();
+    let mut settings = cache_tiered::Settings::default();
+    settings.production = true;
+    let builder = AiCache::builder(cache_ai::Namespace::new("test").unwrap()).local(common::tier(&clock));
+    let cache = builder.timer(clock.clone()).settings(settings).build().unwrap();
+    let (model, which) = (Model::default(), Which::Operation("qa".into()));
+    text(&cache, &common::ask("x"), Control::new(), &model, "x").await;
+
+    assert!(cache.invalidate(&which).await.unwrap_err().is_validation());
+    assert_eq!(cache.count(&which).await.unwrap(), 1);
+    assert!(cache.confirmed(&cache_ai::Confirm::namespace("other")).is_err());
+    let confirmed = cache.confirmed(&cache_ai::Confirm::namespace("test")).unwrap();
+    confirmed.invalidate(&which).await.unwrap();
+    assert_eq!(cache.count(&which).await.unwrap(), 0);
+    assert!(cache.invalidate(&which).await.is_err(), "others still have to say so");
+}

@@ -5,12 +5,15 @@
 
 mod args;
 mod commands;
+mod draft;
 mod entry;
 mod exit;
+mod group;
 mod info;
 mod json;
 mod out;
 mod quantile;
+mod screen;
 mod shown;
 mod target;
 mod walk;

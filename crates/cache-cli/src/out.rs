@@ -92,6 +92,14 @@ impl Page {
     }
 }
 
+/// Whoever reads what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reader {
+    Reads,
+    /// Nobody does any more: the other end of the pipe is closed.
+    HasSeenEnough,
+}
+
 /// Where everything is printed to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Out {
@@ -111,28 +119,30 @@ impl Out {
     }
 
     /// Prints a report. JSON takes one line.
-    pub(crate) fn report(self, report: &impl Report) -> Result<(), Failure> {
-        let text = if self.json {
+    pub(crate) fn report(self, report: &impl Report) -> Result<Reader, Failure> {
+        self.print(&self.text(report)?)
+    }
+
+    /// The report as it is printed.
+    pub(crate) fn text(self, report: &impl Report) -> Result<String, Failure> {
+        Ok(if self.json {
             let json = serde_json::to_string(report);
             json.map_err(|error| Failure::failed(format!("the report is no JSON: {error}")))? + "\n"
         } else {
             let mut page = Page::default();
             report.show(&mut page);
             page.0
-        };
-        self.print(&text)
+        })
     }
 
     /// Prints a text as it is.
-    pub(crate) fn print(self, text: &str) -> Result<(), Failure> {
+    pub(crate) fn print(self, text: &str) -> Result<Reader, Failure> {
         let mut stdout = anstream::stdout().lock();
         let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
         match written {
-            // Whoever reads has seen enough.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(Failure::failed(format!("nothing can be printed: {error}")))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(Reader::Reads),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Reader::HasSeenEnough),
+            Err(error) => Err(Failure::failed(format!("nothing can be printed: {error}"))),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use cache_core::{Error, Key, Namespace};
-use cache_factory::{CacheConfig, CacheFactory, Inspection};
+use cache_factory::{CacheConfig, CacheFactory, Environment, Inspection};
 use cache_redis::{RedisServer, RedisStore};
 
 use crate::args::Global;
@@ -26,9 +26,12 @@ impl Target {
                 "no Redis is named: give --url, CACHE_REDIS_URL, or a configuration that has one",
             ));
         }
-        let said = config.production;
+        let (said, environment) = (config.production, config.environment);
         let inspection = CacheFactory::new().inspect(config).await?;
-        let production = production(said, &inspection.namespace);
+        let production = match environment.filter(|it| said.is_none() && it.is_production()) {
+            Some(environment) => Some(format!("its environment is `{environment}`")),
+            None => production(said, &inspection.namespace),
+        };
         Ok(Self { inspection, production })
     }
 
@@ -60,6 +63,18 @@ pub(crate) fn config(global: &Global) -> Result<CacheConfig, Failure> {
     let is_given = |name: &OsString| given.iter().any(|(given, _)| given == name);
     let environment: Vec<_> = std::env::vars_os().filter(|(name, _)| !is_given(name)).collect();
     Ok(CacheConfig::from_variables(environment.into_iter().chain(given))?)
+}
+
+/// The same for a cache of any values, of a configuration that may be an AI cache's. Where its Redis is and whether it is in
+/// production stays.
+pub(crate) fn plain_config(global: &Global) -> Result<CacheConfig, Failure> {
+    let mut config = config(global)?;
+    config.ai = None;
+    if config.environment == Some(Environment::AiProduction) {
+        config.environment = None;
+        config.production.get_or_insert(true);
+    }
+    Ok(config)
 }
 
 /// What counts as production: what the configuration says is, and where it says nothing, a namespace that has `prod`,

@@ -99,13 +99,7 @@ fn answered(namespace: &str, arguments: &[&str], answer: &str) -> (i32, String) 
     use std::io::Write;
     use std::process::{Command, Stdio};
 
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-
-    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&ours).and_then(|()| unlockpt(&ours)).unwrap();
-    let name = ptsname(&ours, Vec::new()).unwrap();
-    let theirs = std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let mut ours = std::fs::File::from(ours);
+    let (mut ours, theirs) = common::terminal();
     writeln!(ours, "{answer}").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_cachectl"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CACHE_")) {

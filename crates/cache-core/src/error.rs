@@ -156,11 +156,13 @@ impl Error {
     }
 
     /// Whether the store or the way to it failed, rather than the caller's input or loader.
+    #[doc(alias = "InfrastructureError")]
     pub fn is_infrastructure(&self) -> bool {
         matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::Closed)
     }
 
     /// Whether the caller's input or settings were refused.
+    #[doc(alias = "ValidationError")]
     pub fn is_validation(&self) -> bool {
         matches!(self.kind(), ErrorKind::Validation | ErrorKind::Configuration | ErrorKind::TooLarge)
     }

@@ -51,6 +51,16 @@ impl SetOptions {
         self
     }
 
+    /// What these options do not say is taken from `others`; tags are those of both.
+    #[must_use]
+    pub fn or(mut self, others: &Self) -> Self {
+        self.fresh_for = self.fresh_for.or(others.fresh_for);
+        self.stale_for = self.stale_for.or(others.stale_for);
+        let more = others.tags.iter().filter(|tag| !self.tags.contains(tag)).cloned().collect::<Vec<_>>();
+        self.tags.extend(more);
+        self
+    }
+
     /// Adds what is wrong with these options to `problems`.
     pub fn check(&self, problems: &mut Problems) {
         if let Some(fresh_for) = self.fresh_for {
@@ -158,6 +168,17 @@ impl LoadOptions {
         self
     }
 
+    /// What these options do not say is taken from `others`; tags are those of both. The default [`StaleMode`] says nothing.
+    #[must_use]
+    pub fn or(mut self, others: &Self) -> Self {
+        self.entry = self.entry.or(&others.entry);
+        if self.stale == StaleMode::default() {
+            self.stale = others.stale;
+        }
+        self.load_timeout = self.load_timeout.or(others.load_timeout);
+        self
+    }
+
     /// Checks these options.
     ///
     /// # Errors
@@ -199,5 +220,15 @@ mod tests {
             assert!(error.message().contains(part), "{part} in {error}");
         }
         assert!(LoadOptions::from(()).validate().is_ok());
+    }
+
+    #[test]
+    fn what_is_said_wins_over_what_is_said_in_general() {
+        let (short, long) = (Duration::from_secs(1), Duration::from_secs(60));
+        let general = LoadOptions::ttl(long).stale_for(long).tag("a").stale(StaleMode::OnError);
+        let said = LoadOptions::ttl(short).tag("a").tag("b").load_timeout(short).or(&general);
+        let expected = LoadOptions::ttl(short).stale_for(long).tag("a").tag("b");
+        assert_eq!(said, expected.stale(StaleMode::OnError).load_timeout(short));
+        assert_eq!(LoadOptions::default().or(&general), general);
     }
 }

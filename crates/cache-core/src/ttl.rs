@@ -94,6 +94,12 @@ impl TryFrom<Duration> for Ttl {
     }
 }
 
+impl From<Ttl> for Duration {
+    fn from(ttl: Ttl) -> Self {
+        ttl.as_duration()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,13 +2,14 @@
 //!
 //! Starts a server of its own, by whatever way this machine has. Ends with an error if a step is not as it should be.
 
+mod places;
+
 use std::time::{Duration, Instant};
 
 use cache_factory::durations::{mins, secs};
 use cache_factory::{Cache, CacheFactory, HealthStatus, Loaded};
 use cache_testkit::redis::{Options, RedisServer};
-
-type Failure = Box<dyn std::error::Error>;
+use places::{Failure, check};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
@@ -71,8 +72,4 @@ async fn read(cache: &Cache, key: &str, expected: Option<&str>) -> Result<(), Fa
     let (value, receipt) = cache.get_with_receipt::<String>(key).await?;
     println!("  {key} is {:?}, from {:?}", value.as_deref(), receipt.tier);
     check(value.as_deref().map(String::as_str) == expected, &format!("{key} should be {expected:?}"))
-}
-
-fn check(holds: bool, otherwise: &str) -> Result<(), Failure> {
-    if holds { Ok(()) } else { Err(otherwise.into()) }
 }

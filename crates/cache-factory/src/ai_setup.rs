@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_ai::{AiCache, AiSettings};
-use cache_core::{Error, Format, Observer, Problems, Store, Timer};
+use cache_core::{Error, FeedMode, Format, Observer, Problems, Store, Timer};
 use cache_tiered::{BreakerSettings, OnStoreError};
 
 use crate::config::{AiConfig, CacheConfig};
+use crate::environment::Environment;
 use crate::presets::Preset;
 use crate::redis_url::RedisUrl;
+#[cfg(feature = "monitor")]
+use crate::savings::Savings;
 use crate::secret::Secret;
 use crate::setup::{CacheSetup, Parts};
 
@@ -52,10 +55,10 @@ macro_rules! as_cache_setup {
 }
 
 impl AiSetup {
-    pub(crate) fn new(preset: &'static Preset, config: CacheConfig) -> Self {
+    pub(crate) fn new(operation: &'static str, preset: &'static Preset, config: CacheConfig) -> Self {
         let configured_ttl = config.default_ttl;
-        let setup = CacheSetup::configured(preset.name, preset, config);
-        Self { setup, operation: preset.name, default_ttl: None, configured_ttl, changes: Vec::new() }
+        let setup = CacheSetup::configured(operation, preset, config);
+        Self { setup, operation, default_ttl: None, configured_ttl, changes: Vec::new() }
     }
 
     /// What is special about an AI cache: a function of the settings as they are so far.
@@ -107,8 +110,10 @@ impl AiSetup {
     }
 
     as_cache_setup! {
+        environment(environment: Environment);
         stale_for(stale_for: Duration);
         l1_cache_size(entries: usize);
+        enable_l1_cache(enable: bool);
         l1_max_bytes(bytes: u64);
         compression_threshold(bytes: usize);
         compression_level(level: u8);
@@ -127,10 +132,14 @@ impl AiSetup {
         on_store_error(on_store_error: OnStoreError);
         lease(lease: Duration);
         disconnected_max_age(age: Duration);
+        untracked_max_age(age: Duration);
+        feed(feed: FeedMode);
         replay_queue(keys: usize);
         breaker(breaker: BreakerSettings);
         store(store: Arc<dyn Store>);
         memory_only();
+        production(production: bool);
+        debug_logging(log: bool);
         observer(observer: Arc<dyn Observer>);
         timer(timer: Arc<dyn Timer>);
     }
@@ -140,6 +149,15 @@ impl AiSetup {
     pub fn performance_monitor(mut self, monitor: Arc<cache_monitor::PerformanceMonitor>) -> Self {
         self.setup = self.setup.performance_monitor(monitor);
         self
+    }
+
+    /// As [`CacheSetup::monitor`].
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "monitor")]
+    pub fn monitor(&mut self) -> Result<Option<Arc<cache_monitor::PerformanceMonitor>>, Error> {
+        self.setup.monitor()
     }
 
     /// As [`CacheSetup::sealing`].
@@ -152,7 +170,7 @@ impl AiSetup {
     async fn build(self) -> Result<AiCache, Error> {
         let Self { setup, operation, default_ttl, configured_ttl, changes } = self;
         let mut settings = AiSettings::new();
-        if let Some(ttl) = default_ttl.or(configured_ttl) {
+        if let Some(ttl) = default_ttl.or(configured_ttl).or(setup.ttl_of_environment()) {
             settings = settings.default_ttl(ttl);
         }
         settings = configured(settings, setup.ai_config());
@@ -162,8 +180,14 @@ impl AiSetup {
         // What is wrong with the rest is said with it.
         problems.take(setup.check());
         problems.configuration().map_err(|error| error.in_operation(operation))?;
+        #[cfg(feature = "monitor")]
+        let mut setup = setup;
+        #[cfg(feature = "monitor")]
+        let monitor = setup.monitor()?;
         let parts = setup.parts().await?;
         let Parts { namespace, settings: engine, local, store, timer, observer, .. } = parts;
+        #[cfg(feature = "monitor")]
+        let name = namespace.clone();
         let mut builder = AiCache::builder(namespace).settings(engine).ai(settings).timer(timer);
         if let Some(local) = local {
             builder = builder.local(local);
@@ -174,7 +198,13 @@ impl AiSetup {
         if let Some(observer) = observer {
             builder = builder.observer(observer);
         }
-        builder.build()
+        let cache = builder.build()?;
+        #[cfg(feature = "monitor")]
+        if let Some(monitor) = monitor {
+            let watched = cache.downgrade();
+            monitor.add_section("ai", name.as_str(), move || Some(Savings::of(&watched.upgrade()?.ledger())));
+        }
+        Ok(cache)
     }
 }
 

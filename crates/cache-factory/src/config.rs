@@ -1,10 +1,14 @@
 //! What an application can say outside of its code.
 
+mod allowed;
 mod fields;
 pub(crate) mod file;
 mod layers;
 mod meant;
+mod paths;
 mod read;
+mod schema;
+mod tables;
 mod tree;
 mod value;
 mod variables;
@@ -20,7 +24,11 @@ use cache_tiered::OnStoreError;
 use serde::{Deserialize, Deserializer};
 
 use self::tree::Tree;
-pub(crate) use self::variables::Said;
+#[cfg(feature = "ai")]
+pub(crate) use self::variables::AI_PRESETS;
+use self::variables::ALL_PRESETS;
+pub(crate) use self::variables::{PRESETS, Presets, Said};
+use crate::environment::Environment;
 use crate::redis_url::RedisUrl;
 use crate::secret::Secret;
 
@@ -46,6 +54,10 @@ use crate::secret::Secret;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
+#[doc(alias = "CACHE_CONFIG")]
+#[doc(alias = "CACHE_CONFIGS")]
+#[doc(alias = "create_production_cache")]
+#[doc(alias = "create_high_performance_cache")]
 pub struct CacheConfig {
     /// Where the cache keeps what it holds. Without it, a `redis` table means Redis.
     pub r#type: Option<CacheType>,
@@ -53,14 +65,20 @@ pub struct CacheConfig {
     pub namespace: Option<String>,
     /// [`CacheSetup::default_ttl`](crate::CacheSetup::default_ttl), 1 ms to 365 days.
     pub default_ttl: Option<Duration>,
+    /// [`CacheSetup::environment`](crate::CacheSetup::environment): `development`, `staging`, `production`, `high-performance` or
+    /// `ai-production`.
+    pub environment: Option<Environment>,
     /// [`CacheSetup::stale_for`](crate::CacheSetup::stale_for), 0 to 365 days.
     pub stale_for: Option<Duration>,
     /// [`CacheSetup::load_timeout`](crate::CacheSetup::load_timeout), 1 ms to 1 day.
     pub load_timeout: Option<Duration>,
     /// [`CacheSetup::negative_window`](crate::CacheSetup::negative_window), 0 to 1 hour.
     pub negative_window: Option<Duration>,
-    /// [`CacheSetup::l1_cache_size`](crate::CacheSetup::l1_cache_size), 0 to 100 000 000 entries.
+    /// [`CacheSetup::l1_cache_size`](crate::CacheSetup::l1_cache_size), 0 to 100 000 000 entries. In files and variables
+    /// `max_size` is the same.
     pub l1_cache_size: Option<usize>,
+    /// [`CacheSetup::enable_l1_cache`](crate::CacheSetup::enable_l1_cache).
+    pub enable_l1_cache: Option<bool>,
     /// [`CacheSetup::l1_max_bytes`](crate::CacheSetup::l1_max_bytes), 64 KiB to 1 TiB.
     pub l1_max_bytes: Option<u64>,
     /// [`CacheSetup::max_value_bytes`](crate::CacheSetup::max_value_bytes), 1 to 64 Mi.
@@ -89,9 +107,12 @@ pub struct CacheConfig {
     pub replay_queue: Option<usize>,
     /// [`CacheSetup::breaker`](crate::CacheSetup::breaker).
     pub breaker: Option<BreakerConfig>,
-    /// Whether what is stored is of importance: `cachectl` then removes nothing without an express word. The cache itself
-    /// is the same with it.
+    /// [`CacheSetup::production`](crate::CacheSetup::production). `cachectl` removes nothing then without an express word.
     pub production: Option<bool>,
+    /// [`CacheSetup::debug_logging`](crate::CacheSetup::debug_logging).
+    pub debug_logging: Option<bool>,
+    /// What watches it: [`CacheSetup::monitor`](crate::CacheSetup::monitor).
+    pub performance_monitor: Option<MonitorConfig>,
     /// What is special about an AI cache: for [`ai_from_config`](crate::CacheFactory::ai_from_config) alone.
     pub ai: Option<AiConfig>,
     /// The Redis behind it.
@@ -101,6 +122,7 @@ pub struct CacheConfig {
 /// Where a cache keeps what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "type")]
 pub enum CacheType {
     /// In this process alone.
     Memory,
@@ -132,6 +154,23 @@ pub struct BreakerConfig {
     pub window: Option<u32>,
     /// How long, unless the link shows a sign of life earlier: 1 ms to 1 hour, 30 s by default.
     pub open_for: Option<Duration>,
+}
+
+/// A monitor that watches a cache, if there is such a table. What is not said is as
+/// [`Thresholds`](cache_monitor::Thresholds) has it, or as the environment has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct MonitorConfig {
+    /// Whether there is one; `true` unless said otherwise.
+    pub enabled: Option<bool>,
+    /// Bytes in tier 1 that are worth a warning: 1 and up, less than `memory_critical`.
+    pub memory_warning: Option<u64>,
+    /// Bytes in tier 1 that are critical.
+    pub memory_critical: Option<u64>,
+    /// A lower share of reads that find a value is worth a warning: 0 (never) to 1.
+    pub hit_ratio_warning: Option<f64>,
+    /// What takes longer counts as slow: 1 µs to 1 hour.
+    pub operation_slow: Option<Duration>,
 }
 
 /// The Redis behind a cache, and how to reach it.
@@ -196,9 +235,9 @@ impl CacheConfig {
     {
         let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
         let mut problems = Problems::default();
-        let Said { preset, mut config } = Said::by(variables, &mut problems);
+        let Said { preset, mut config } = Said::by(&ALL_PRESETS, variables, &mut problems);
         problems.configuration().map_err(|error| error.in_operation("from_variables"))?;
-        if let (Some(url), None) = (preset.redis_url, config.r#type) {
+        if let (Some(url), None) = (preset.in_environment(config.environment).redis_url, config.r#type) {
             config.redis.get_or_insert_default().url.get_or_insert_with(|| RedisUrl::new(url));
         }
         Ok(config)

@@ -6,8 +6,10 @@ use cache_core::{Error, Problems};
 
 #[cfg(feature = "ai")]
 use crate::ai_setup::AiSetup;
-use crate::config::{CacheConfig, Said};
-use crate::presets;
+#[cfg(feature = "ai")]
+use crate::config::AI_PRESETS;
+use crate::config::{CacheConfig, PRESETS, Presets, Said};
+use crate::presets::{self, Preset};
 use crate::setup::CacheSetup;
 
 /// Hands out caches with good defaults. Holds nothing: make one wherever you need it.
@@ -61,7 +63,7 @@ impl CacheFactory {
     /// ```
     #[cfg(feature = "ai")]
     pub fn for_ai_app(&self) -> AiSetup {
-        AiSetup::new(&presets::AI_APP, CacheConfig::default())
+        AiSetup::new(presets::AI_APP.name, &presets::AI_APP, CacheConfig::default())
     }
 
     /// An AI cache as a configuration describes it, with its `ai` table. What is not said there is as for
@@ -72,7 +74,7 @@ impl CacheFactory {
     #[cfg(feature = "ai")]
     #[doc(alias = "create_ai_cache_from_config")]
     pub fn ai_from_config(&self, config: CacheConfig) -> AiSetup {
-        AiSetup::new(&presets::AI_CONFIG, config)
+        AiSetup::new(presets::AI_CONFIG.name, &presets::AI_CONFIG, config)
     }
 
     /// A cache for tests: 1 minute, 50 entries in tier 1, compressed above 1000 bytes, database 15 of the Redis at
@@ -80,6 +82,7 @@ impl CacheFactory {
     ///
     /// Beside a store tier 1 is off unless its size is given, so that a test sees what the store does. Without Redis,
     /// because of [`memory_only`](CacheSetup::memory_only) or because it is away, tier 1 is all there is, and is on.
+    #[doc(alias = "test_cache")]
     pub fn for_testing(&self) -> CacheSetup {
         CacheSetup::new(&presets::TESTING)
     }
@@ -110,12 +113,14 @@ impl CacheFactory {
     ///
     /// `CACHE_CONFIG` names a file for [`CacheConfig::from_file`]. Each of its settings can be given as a variable,
     /// which wins over the file: `CACHE_` and its path, `CACHE_DEFAULT_TTL` for `default_ttl` and `CACHE_REDIS_URL`
-    /// for `redis.url`. What neither says is up to the preset that `CACHE_PRESET` names, `web_app` or `testing`, or to
-    /// the defaults of [`from_config`](Self::from_config). Settings in code win over all of it.
+    /// for `redis.url`. What neither says is up to the [`Environment`](crate::Environment) that one of them names
+    /// (`CACHE_ENVIRONMENT=production`), and then to the preset that `CACHE_PRESET` names, `web_app` or `testing`, or to the
+    /// defaults of [`from_config`](Self::from_config). Settings in code win over all of it.
     ///
     /// # Errors
     /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong with variables and file. A
     /// variable that starts with `CACHE_` and is not known is wrong, unless it starts with `CACHE_TEST_`.
+    #[doc(alias = "create_environment_cache")]
     pub fn from_env() -> Result<CacheSetup, Error> {
         Self::from_variables(std::env::vars_os())
     }
@@ -138,10 +143,60 @@ impl CacheFactory {
         N: Into<OsString>,
         V: Into<OsString>,
     {
-        let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
-        let mut problems = Problems::default();
-        let Said { preset, config } = Said::by(variables, &mut problems);
-        problems.configuration().map_err(|error| error.in_operation("from_env"))?;
+        let (preset, config) = said("from_env", &PRESETS, variables)?;
         Ok(CacheSetup::configured("from_env", preset, config))
     }
+
+    /// An AI cache as the process's environment describes it, by the same variables. The preset that `CACHE_PRESET` can
+    /// name is `ai_app`; without it defaults are those of [`ai_from_config`](Self::ai_from_config).
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    #[cfg(feature = "ai")]
+    pub fn ai_from_env() -> Result<AiSetup, Error> {
+        Self::ai_from_variables(std::env::vars_os())
+    }
+
+    /// Like [`ai_from_env`](Self::ai_from_env) with these variables instead of the process's.
+    ///
+    /// ```
+    /// use cache_factory::CacheFactory;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
+    /// # #[cfg(feature = "memory")] {
+    /// let variables = [("CACHE_ENVIRONMENT", "ai-production"), ("CACHE_TYPE", "memory")];
+    /// let cache = CacheFactory::ai_from_variables(variables)?.await?;
+    /// assert!(cache.cache().settings().production);
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`from_env`](Self::from_env).
+    #[cfg(feature = "ai")]
+    pub fn ai_from_variables<N, V>(variables: impl IntoIterator<Item = (N, V)>) -> Result<AiSetup, Error>
+    where
+        N: Into<OsString>,
+        V: Into<OsString>,
+    {
+        let (preset, config) = said("ai_from_env", &AI_PRESETS, variables)?;
+        Ok(AiSetup::new("ai_from_env", preset, config))
+    }
+}
+
+/// What variables come to.
+fn said<N, V>(
+    operation: &'static str,
+    presets: &Presets,
+    variables: impl IntoIterator<Item = (N, V)>,
+) -> Result<(&'static Preset, CacheConfig), Error>
+where
+    N: Into<OsString>,
+    V: Into<OsString>,
+{
+    let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let mut problems = Problems::default();
+    let Said { preset, config } = Said::by(presets, variables, &mut problems);
+    problems.configuration().map_err(|error| error.in_operation(operation))?;
+    Ok((preset, config))
 }

@@ -7,14 +7,16 @@ use cache_redis::RedisStore;
 use cache_tiered::Settings;
 
 use crate::config::CacheConfig;
+use crate::connect;
 use crate::factory::CacheFactory;
+use crate::presets::{self, Preset};
 use crate::redis_url::RedisUrl;
 use crate::resolve::resolve;
-use crate::{connect, presets};
 
 /// Where a cache would keep what it holds, and by which settings.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
+#[doc(alias = "validate_cache_config")]
 pub struct Inspection {
     /// What sets its keys apart.
     pub namespace: Namespace,
@@ -35,8 +37,9 @@ impl CacheFactory {
     /// server refuses; [`Unavailable`](ErrorKind::Unavailable) or [`Timeout`](ErrorKind::Timeout) if it cannot be reached.
     pub async fn inspect(&self, config: CacheConfig) -> Result<Inspection, Error> {
         let named = |error: Error| error.in_operation("inspect");
-        let config = CacheConfig { ai: None, ..config };
-        let plan = resolve(&presets::CONFIG, CacheConfig::default(), config, false).map_err(named)?;
+        // Whatever cache it is.
+        let preset = Preset { is_ai: true, ..presets::CONFIG };
+        let plan = resolve(&preset, CacheConfig::default(), config, false).map_err(named)?;
         let Some(mut server) = plan.redis else {
             let message = "the configuration names no Redis, and a cache in memory is its process's own";
             return Err(named(Error::new(ErrorKind::Configuration, message)));

@@ -2,20 +2,28 @@
 
 #[cfg(feature = "ai")]
 mod ai_setup;
+#[cfg(feature = "macros")]
+mod cached;
 mod config;
 #[cfg(feature = "redis")]
 mod connect;
 pub mod durations;
+mod environment;
 mod factory;
 #[cfg(feature = "redis")]
 mod inspect;
+mod logged;
 mod presets;
 mod ranges;
 mod redis_url;
 mod resolve;
+#[cfg(all(feature = "ai", feature = "monitor"))]
+mod savings;
 mod secret;
 mod setup;
 mod tiers;
+#[cfg(feature = "monitor")]
+mod watching;
 
 #[cfg(feature = "ai")]
 pub use ai_setup::AiSetup;
@@ -23,9 +31,12 @@ pub use ai_setup::AiSetup;
 #[cfg(feature = "ai")]
 pub use cache_ai as ai;
 pub use cache_core::{
-    Cacheable, Clock, Event, FeedMode, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN, MAX_TAGS, Moment,
-    Observer, ReadResult, Sleep, Store, Timer,
+    Aged, Cacheable, Clock, Event, FeedMode, KeySpace, LinkStatus, LoadResult, MAX_KEY_LEN, MAX_TAG_LEN,
+    MAX_TAGS, Moment, Observer, PolicyTtl, ReadResult, Sleep, Store, Timer, TtlPolicy, TtlPolicyBuilder,
+    key_part,
 };
+#[cfg(feature = "macros")]
+pub use cache_macros::{cached, key};
 /// Watching: the monitor's types.
 #[cfg(feature = "monitor")]
 pub use cache_monitor as monitor;
@@ -34,12 +45,14 @@ pub use cache_monitor::{PerformanceMonitor, Thresholds};
 #[cfg(feature = "seal")]
 pub use cache_tiered::Keyring;
 pub use cache_tiered::{
-    BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Data, Error,
-    ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded, Loader,
-    MemoryUsage, Namespace, OnStoreError, Plain, ReadStats, Receipt, RefusedStats, Scoped, SetOptions,
-    Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, WriteStats,
+    BatchReport, BreakerSettings, BreakerState, Cache, CacheBuilder, Coherence, Compression, Confirm, Data,
+    Error, ErrorKind, Format, Health, HealthStatus, Limits, LoadOptions, LoadScope, LoadStats, Loaded,
+    Loader, MemoryUsage, Namespace, OnStoreError, Plain, Progress, ReadStats, Receipt, RefusedStats, Scoped,
+    SetOptions, Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, TypedCache, WarmOptions,
+    WriteStats,
 };
-pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
+pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, MonitorConfig, RedisConfig};
+pub use environment::Environment;
 pub use factory::CacheFactory;
 #[cfg(feature = "redis")]
 pub use inspect::Inspection;
@@ -47,7 +60,11 @@ pub use redis_url::RedisUrl;
 pub use secret::Secret;
 pub use setup::CacheSetup;
 
-/// The README of the whole project, whose examples must compile as well.
-#[cfg(all(doctest, feature = "memory"))]
-#[doc = include_str!("../../../README.md")]
-mod project {}
+#[cfg(all(doctest, feature = "memory", feature = "redis", feature = "ai", feature = "monitor"))]
+mod guide;
+
+#[doc(hidden)]
+#[cfg(feature = "macros")]
+pub mod __private {
+    pub use crate::cached::*;
+}

@@ -3,10 +3,11 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::durations::{mins, secs};
+use crate::durations::{hours, mins, secs};
+use crate::environment::Environment;
 
 /// What a cache is unless its setup says otherwise.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Preset {
     /// The method that starts with it.
     pub(crate) name: &'static str,
@@ -29,6 +30,11 @@ pub(crate) struct Preset {
     pub(crate) negative_window: Duration,
     /// Whether it is one for answers of language models.
     pub(crate) is_ai: bool,
+    pub(crate) fail_on_connection_error: bool,
+    /// Whether voiding many entries has to be confirmed.
+    pub(crate) production: bool,
+    /// The environment that has changed it, if one was named.
+    pub(crate) environment: Option<Environment>,
 }
 
 pub(crate) const WEB_APP: Preset = Preset {
@@ -45,6 +51,9 @@ pub(crate) const WEB_APP: Preset = Preset {
     load_timeout: secs(30),
     negative_window: secs(1),
     is_ai: false,
+    fail_on_connection_error: false,
+    production: false,
+    environment: None,
 };
 
 #[cfg(feature = "ai")]
@@ -85,6 +94,63 @@ pub(crate) const CONFIG: Preset = Preset {
     redis_url: None,
     ..WEB_APP
 };
+
+impl Preset {
+    /// This preset in an environment, which has a Redis and a tier 1.
+    pub(crate) fn in_environment(self, environment: Option<Environment>) -> Self {
+        let Some(named) = environment else { return self };
+        let redis_url = self.redis_url.or(Some(REDIS_URL));
+        let it =
+            Self { l1_beside_store: true, redis_url, environment, production: named.is_production(), ..self };
+        match named {
+            Environment::Development => Self {
+                default_ttl: mins(5),
+                l1_cache_size: 50,
+                compression_threshold: 5000,
+                redis_url: Some("redis://127.0.0.1:6379/1"),
+                ..it
+            },
+            Environment::Staging => Self {
+                default_ttl: mins(30),
+                l1_cache_size: 100,
+                compression_threshold: 2000,
+                fail_on_connection_error: true,
+                ..it
+            },
+            Environment::Production => Self {
+                default_ttl: hours(1),
+                l1_cache_size: 500,
+                compression_threshold: 1000,
+                compression_level: 8,
+                fail_on_connection_error: true,
+                ..it
+            },
+            Environment::HighPerformance => Self {
+                default_ttl: hours(2),
+                l1_cache_size: 1000,
+                compression_threshold: 500,
+                compression_level: 3,
+                ..it
+            },
+            Environment::AiProduction => Self {
+                default_ttl: hours(1),
+                l1_cache_size: 200,
+                compression_threshold: 1000,
+                compression_level: 7,
+                ..it
+            },
+        }
+    }
+
+    /// From when on something is worth an alert.
+    #[cfg(feature = "monitor")]
+    pub(crate) fn thresholds(&self) -> cache_monitor::Thresholds {
+        match self.environment {
+            Some(Environment::HighPerformance) => cache_monitor::Thresholds::high_performance(),
+            _ => cache_monitor::Thresholds::default(),
+        }
+    }
+}
 
 /// Where Redis is if nobody says where.
 pub(crate) const REDIS_URL: &str = "redis://127.0.0.1:6379";

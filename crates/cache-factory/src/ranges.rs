@@ -40,6 +40,10 @@ pub(crate) fn check(config: &CacheConfig, problems: &mut Problems) {
         config.ai.as_ref().and_then(|ai| ai.text_hash_threshold),
         problems,
     );
+    #[cfg(feature = "monitor")]
+    if let Some(monitor) = &config.performance_monitor {
+        crate::watching::check_alone(monitor, problems);
+    }
     if let Some(redis) = &config.redis {
         check_redis(redis, problems);
     }
@@ -61,6 +65,7 @@ pub(crate) fn policy(config: &CacheConfig, mut settings: Settings) -> Settings {
     // No hit is staler than the lease unless somebody says so.
     let untracked = settings.untracked_max_age.min(settings.lease);
     settings.untracked_max_age = config.untracked_max_age.unwrap_or(untracked);
+    settings.production = config.production.unwrap_or(settings.production);
     settings.replay_queue = config.replay_queue.unwrap_or(settings.replay_queue);
     if let Some(breaker) = &config.breaker {
         settings.breaker.failures = breaker.failures.unwrap_or(settings.breaker.failures);
@@ -72,6 +77,11 @@ pub(crate) fn policy(config: &CacheConfig, mut settings: Settings) -> Settings {
 
 /// Adds what contradicts itself, whatever else will be set.
 pub(crate) fn contradictions(config: &CacheConfig, problems: &mut Problems) {
+    if let (Some(on), Some(entries)) = (config.enable_l1_cache, config.l1_cache_size) {
+        problems.check(on == (entries > 0), || {
+            format!("enable_l1_cache is {on} and l1_cache_size {entries}: they contradict each other, leave out one of them")
+        });
+    }
     let Some(redis) = &config.redis else { return };
     problems.check(config.r#type != Some(CacheType::Memory) || redis.url.is_none(), || {
         "memory only and an address of Redis contradict each other: leave out one of them".to_owned()

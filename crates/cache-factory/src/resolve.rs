@@ -7,6 +7,7 @@ use cache_core::{Error, FeedMode, Namespace, Problems, Ttl};
 use cache_tiered::{Compression, Settings};
 
 use crate::config::{AiConfig, CacheConfig, CacheType};
+use crate::environment::Environment;
 use crate::presets::{self, Preset};
 use crate::ranges;
 use crate::redis_url::RedisUrl;
@@ -26,6 +27,10 @@ pub(crate) struct Plan {
     pub(crate) redis: Option<Server>,
     /// What is special about an AI cache.
     pub(crate) ai: Option<AiConfig>,
+    /// By what the monitor that is configured judges.
+    #[cfg(feature = "monitor")]
+    pub(crate) monitor: Option<cache_monitor::Thresholds>,
+    pub(crate) debug_logging: bool,
 }
 
 /// How much tier 1 may hold.
@@ -82,7 +87,8 @@ pub(crate) fn resolve(
 /// The problems, one by one.
 pub(crate) fn check(config: CacheConfig) -> Result<(), Vec<String>> {
     let mut problems = Problems::default();
-    let preset = Preset { is_ai: config.ai.is_some(), ..presets::CONFIG };
+    let is_ai = config.ai.is_some() || config.environment == Some(Environment::AiProduction);
+    let preset = Preset { is_ai, ..presets::CONFIG };
     resolved(&preset, CacheConfig::default(), config, false, &mut problems);
     match problems.into_list() {
         none if none.is_empty() => Ok(()),
@@ -100,6 +106,7 @@ fn resolved(
     let config = if has_own_store { config.without_redis() } else { config };
     let redis_by_config = config.redis.is_some();
     let chosen = code.over(config);
+    let preset = &preset.in_environment(chosen.environment);
     let place = place(preset, &chosen, redis_by_config, has_own_store);
 
     ranges::check(&chosen, problems);
@@ -111,10 +118,14 @@ fn resolved(
         "there is an `ai` table, which this cache has no use for: leave it out, or use `ai_from_config`"
             .to_owned()
     });
+    problems.check(preset.is_ai || chosen.environment != Some(Environment::AiProduction), || {
+        "the environment ai-production is for AI caches: use `for_ai_app`, `ai_from_config` or `ai_from_env`, or name another"
+            .to_owned()
+    });
     let settings = settings(preset, &chosen, place, problems);
     let by_default = if place != Place::Memory && !preset.l1_beside_store { 0 } else { preset.l1_cache_size };
     let tier1 = tier1(preset, &chosen, by_default, place, problems);
-    let tier1_alone = if chosen.l1_cache_size.is_some() {
+    let tier1_alone = if chosen.l1_cache_size.is_some() || chosen.enable_l1_cache.is_some() {
         tier1.clone()
     } else {
         self::tier1(preset, &chosen, preset.l1_cache_size, place, &mut Problems::default())
@@ -126,9 +137,21 @@ fn resolved(
     if let Some(server) = &redis {
         problems.take(crate::connect::check(server));
     }
+    #[cfg(feature = "monitor")]
+    let monitor = crate::watching::thresholds(preset, &chosen, problems);
     // What is wrong with a namespace that was said has been found already.
     let namespace = namespace.ok()?;
-    Some(Plan { namespace, settings, tier1, tier1_alone, redis, ai: chosen.ai })
+    Some(Plan {
+        namespace,
+        settings,
+        tier1,
+        tier1_alone,
+        redis,
+        ai: chosen.ai,
+        #[cfg(feature = "monitor")]
+        monitor,
+        debug_logging: chosen.debug_logging.unwrap_or(false),
+    })
 }
 
 fn place(preset: &Preset, chosen: &CacheConfig, redis_by_config: bool, has_own_store: bool) -> Place {
@@ -159,6 +182,9 @@ fn missing_features(chosen: &CacheConfig, place: Place, problems: &mut Problems)
     problems.check(place != Place::Redis || cfg!(feature = "redis"), || {
         "this build has no Redis: enable the feature `redis`, or leave Redis out".to_owned()
     });
+    problems.check(chosen.performance_monitor.is_none() || cfg!(feature = "monitor"), || {
+        "performance_monitor: this build has no monitor, enable the feature `monitor`".to_owned()
+    });
     if cfg!(feature = "memory") {
         return;
     }
@@ -167,8 +193,11 @@ fn missing_features(chosen: &CacheConfig, place: Place, problems: &mut Problems)
          store"
             .to_owned()
     });
-    let given =
-        [("l1_cache_size", chosen.l1_cache_size.is_some()), ("l1_max_bytes", chosen.l1_max_bytes.is_some())];
+    let given = [
+        ("l1_cache_size", chosen.l1_cache_size.is_some()),
+        ("enable_l1_cache", chosen.enable_l1_cache.is_some()),
+        ("l1_max_bytes", chosen.l1_max_bytes.is_some()),
+    ];
     for (name, _) in given.iter().filter(|(_, given)| *given) {
         problems.add(format!("{name}: this build has no tier 1, enable the feature `memory`"));
     }
@@ -224,7 +253,7 @@ fn server(preset: &Preset, chosen: &CacheConfig, lease: Duration, namespace: Opt
         lease,
         feed: redis.feed.unwrap_or_default(),
         namespace,
-        fail_on_connection_error: redis.fail_on_connection_error.unwrap_or(false),
+        fail_on_connection_error: redis.fail_on_connection_error.unwrap_or(preset.fail_on_connection_error),
     }
 }
 
@@ -233,6 +262,7 @@ fn settings(preset: &Preset, chosen: &CacheConfig, place: Place, problems: &mut 
     settings.load_timeout = preset.load_timeout;
     settings.negative_window = preset.negative_window;
     settings.disconnected_max_age = preset.disconnected_max_age;
+    settings.production = preset.production;
     let mut settings = ranges::policy(chosen, settings);
     settings.default_ttl = Ttl::clamped(chosen.default_ttl.unwrap_or(preset.default_ttl));
     settings.compression = compression(preset, chosen, place, problems);
@@ -246,9 +276,16 @@ fn compression(preset: &Preset, chosen: &CacheConfig, place: Place, problems: &m
         level.unwrap_or(preset.compression_level),
     );
     // Where LZ4 is not built in, a preset's own wish for it gives way. A level that was said has been checked, and a
-    // cache that compresses nothing does not care.
-    let is_said = threshold.is_some() && level.is_none() && place != Place::Memory;
-    if is_said { problems.take(preferred) } else { preferred.ok() }.unwrap_or(Compression::off())
+    // cache that compresses nothing does not care. Who names an environment means its level.
+    let is_said = (threshold.is_some() || preset.environment.is_some()) && level.is_none();
+    match preferred {
+        Err(error) if is_said && place != Place::Memory => {
+            let of = preset.environment.map(|it| format!("environment {it}: ")).unwrap_or_default();
+            problems.add(format!("{of}{}", error.message()));
+            Compression::off()
+        }
+        preferred => preferred.unwrap_or(Compression::off()),
+    }
 }
 
 fn tier1(
@@ -261,6 +298,11 @@ fn tier1(
     if !cfg!(feature = "memory") {
         return None;
     }
+    let (off, by_default) = match chosen.enable_l1_cache {
+        Some(true) => ("l1_cache_size is 0", preset.l1_cache_size),
+        Some(false) => ("enable_l1_cache is false", 0),
+        None => ("l1_cache_size is 0", by_default),
+    };
     let entries = chosen.l1_cache_size.unwrap_or(by_default);
     let bytes = chosen.l1_max_bytes.unwrap_or(preset.l1_max_bytes);
     if entries > 0 {
@@ -275,7 +317,7 @@ fn tier1(
     }
     problems.check(place != Place::Memory, || {
         format!(
-            "l1_cache_size is 0, which switches tier 1 off, and there is no store to keep anything: allow 1 to {} \
+            "{off}, which switches tier 1 off, and there is no store to keep anything: allow 1 to {} \
              entries, or give the cache a store",
             presets::L1_CACHE_SIZE.end()
         )

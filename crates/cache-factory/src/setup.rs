@@ -9,11 +9,15 @@ use cache_core::{Clock, Error, FeedMode, Format, LocalTier, Namespace, Observer,
 use cache_tiered::{BreakerSettings, Cache, OnStoreError, Settings, TokioTimer};
 
 use crate::config::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
+use crate::environment::Environment;
+use crate::logged::Logged;
 use crate::presets::Preset;
 use crate::redis_url::RedisUrl;
 use crate::resolve::{Plan, resolve};
 use crate::secret::Secret;
 use crate::tiers::Tiers;
+#[cfg(feature = "monitor")]
+use crate::watching::{self, Kept};
 
 /// How often the thresholds of a monitor are judged.
 #[cfg(feature = "monitor")]
@@ -95,8 +99,48 @@ impl CacheSetup {
         self
     }
 
+    /// The environment whose defaults hold for what is not said otherwise, over those of the preset.
+    ///
+    /// ```
+    /// use cache_factory::{CacheFactory, Confirm, Environment};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
+    /// # #[cfg(feature = "memory")] {
+    /// let setup = CacheFactory::new().for_web_app().environment(Environment::Production).namespace("shop");
+    /// let cache = setup.memory_only().await?;
+    /// assert_eq!(cache.stats().memory_usage.max_entries, 500);
+    /// assert!(cache.clear().await.is_err());
+    /// cache.confirmed(&Confirm::namespace("shop"))?.clear().await?;
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.code.environment = Some(environment);
+        self
+    }
+
+    /// Whether what is stored is of importance: [`clear`](Cache::clear) and [`invalidate_tag`](Cache::invalidate_tag) are
+    /// refused then unless they are [`confirmed`](Cache::confirmed). `false` unless the environment says otherwise.
+    pub fn production(mut self, production: bool) -> Self {
+        self.code.production = Some(production);
+        self
+    }
+
+    /// Whether each thing that happens in the cache is logged by `tracing`, at the level `debug`, keys redacted; of hits in tier 1
+    /// a sample, one of 256. `false` by default.
+    pub fn debug_logging(mut self, log: bool) -> Self {
+        self.code.debug_logging = Some(log);
+        self
+    }
+
+    /// Whether there is a tier 1, of the size that is said or usual. `true` by default, and `false` beside a store with
+    /// `for_testing`. `false` is an error without a store.
+    pub fn enable_l1_cache(mut self, enable: bool) -> Self {
+        self.code.enable_l1_cache = Some(enable);
+        self
+    }
+
     /// Most entries in tier 1: 0 to 100 000 000. 0 switches tier 1 off, which is an error without a store behind it.
-    #[doc(alias = "enable_l1_cache")]
     #[doc(alias = "max_size")]
     pub fn l1_cache_size(mut self, entries: usize) -> Self {
         self.code.l1_cache_size = Some(entries);
@@ -174,6 +218,7 @@ impl CacheSetup {
     }
 
     /// How long to wait for an attempt to connect to Redis: 1 ms to 1 minute, 1 s by default.
+    #[doc(alias = "connect")]
     pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
         self.redis().connect_timeout = Some(connect_timeout);
         self
@@ -274,7 +319,7 @@ impl CacheSetup {
         self
     }
 
-    /// The monitor that watches this cache, and maybe others. Its thresholds are judged every 10 seconds if the setup is
+    /// The monitor that watches this cache, and maybe others, instead of one that is configured. Its thresholds are judged every 10 seconds if the setup is
     /// awaited on a tokio runtime; elsewhere call [`check`](cache_monitor::PerformanceMonitor::check).
     ///
     /// ```
@@ -294,6 +339,36 @@ impl CacheSetup {
     pub fn performance_monitor(mut self, monitor: Arc<cache_monitor::PerformanceMonitor>) -> Self {
         self.monitor = Some(monitor);
         self
+    }
+
+    /// The monitor that watches the cache: the given one, or the one that the configuration asks for by its table
+    /// `performance_monitor`, which is made when it is first asked for. `None` if there is to be none.
+    ///
+    /// ```
+    /// use cache_factory::CacheFactory;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
+    /// # #[cfg(feature = "memory")] {
+    /// let variables = [("CACHE_TYPE", "memory"), ("CACHE_PERFORMANCE_MONITOR_HIT_RATIO_WARNING", "0.8")];
+    /// let mut setup = CacheFactory::from_variables(variables)?;
+    /// let monitor = setup.monitor()?.expect("one is configured");
+    /// assert_eq!(monitor.thresholds().hit_ratio_warning, 0.8);
+    /// let cache = setup.await?;
+    /// # cache.get::<String>("user:1").await?;
+    /// # assert_eq!(monitor.snapshot().caches[0].stats.reads.misses, 1);
+    /// # }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong with the setup.
+    #[cfg(feature = "monitor")]
+    pub fn monitor(&mut self) -> Result<Option<Arc<cache_monitor::PerformanceMonitor>>, Error> {
+        if self.monitor.is_none() {
+            let plan = self.plan().map_err(|error| error.in_operation(self.operation))?;
+            self.monitor = watching::made(&plan, self.timer.as_ref())?;
+        }
+        Ok(self.monitor.clone())
     }
 
     /// Who is told what happens. An error beside a monitor, which is such a one.
@@ -327,10 +402,23 @@ impl CacheSetup {
         builder.build()
     }
 
-    /// What a configuration says of an AI cache.
+    /// What a configuration and the environment say of an AI cache.
     #[cfg(feature = "ai")]
     pub(crate) fn ai_config(&self) -> AiConfig {
-        self.config.ai.clone().unwrap_or_default()
+        let by_environment = self.named_environment().map(Environment::ai).unwrap_or_default();
+        self.config.ai.clone().unwrap_or_default().over(by_environment)
+    }
+
+    /// The default TTL of the environment, if one is named.
+    #[cfg(feature = "ai")]
+    pub(crate) fn ttl_of_environment(&self) -> Option<Duration> {
+        let environment = self.named_environment();
+        environment.map(|_| self.preset.in_environment(environment).default_ttl)
+    }
+
+    #[cfg(feature = "ai")]
+    fn named_environment(&self) -> Option<Environment> {
+        self.code.environment.or(self.config.environment)
     }
 
     /// # Errors
@@ -348,7 +436,9 @@ impl CacheSetup {
         let Self { preset, config, code, store, .. } = self;
         let plan = resolve(preset, code.clone(), config.clone(), store.is_some());
         #[cfg(feature = "monitor")]
-        if self.observer.is_some() && self.monitor.is_some() {
+        if self.observer.is_some()
+            && (self.monitor.is_some() || plan.as_ref().is_ok_and(|plan| plan.monitor.is_some()))
+        {
             let mut problems = cache_core::Problems::default();
             problems.take(plan.as_ref().map_err(Error::clone));
             problems
@@ -370,7 +460,10 @@ impl CacheSetup {
         #[cfg(feature = "seal")]
         let sealing = self.sealing;
         #[cfg(feature = "monitor")]
-        let monitor = self.monitor;
+        let monitor = match self.monitor {
+            Some(monitor) => Some(monitor),
+            None => watching::made(&plan, self.timer.as_ref()).map_err(named)?,
+        };
         let Self { store, observer, timer, .. } = self;
         #[cfg(feature = "seal")]
         {
@@ -391,8 +484,12 @@ impl CacheSetup {
             if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                 runtime.spawn(monitor.watch_over(Arc::clone(&timer), JUDGED_EVERY));
             }
-            Some(monitor)
+            Some(Arc::new(Kept::new(monitor)) as Arc<dyn Observer>)
         });
+        let observer = match plan.debug_logging {
+            true => Some(Logged::before(observer) as Arc<dyn Observer>),
+            false => observer,
+        };
         Ok(Parts {
             namespace: plan.namespace,
             settings: plan.settings,

@@ -8,9 +8,11 @@ mod stand_in;
 use async_openai::Client;
 use async_openai::config::OpenAIConfig;
 use async_openai::types::chat::CreateChatCompletionRequest;
-use cache_factory::ai::{AiCache, CachedOpenAi, Chat, Replay, Source, Tenant};
+use cache_factory::ai::{
+    AiCache, AiRequest, CachedOpenAi, Chat, Control, Generated, PriceTable, Replay, Source, Tenant, Usage,
+};
 use cache_factory::durations::{hours, mins, secs};
-use cache_factory::{CacheConfig, CacheFactory};
+use cache_factory::{CacheConfig, CacheFactory, Loaded};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use stand_in::StandIn;
@@ -163,4 +165,41 @@ async fn sealed_answers_cannot_be_read_in_the_store_and_plain_ones_are_not_taken
 
     let useless = CacheFactory::new().for_web_app().memory_only().sealing(Keyring::new(1, &[7; 32])).await;
     assert!(useless.unwrap_err().message().contains("sealing has no effect"));
+}
+
+#[cfg(feature = "monitor")]
+#[tokio::test]
+async fn a_monitor_shows_what_was_saved_and_keeps_no_cache() {
+    let monitor = cache_factory::PerformanceMonitor::new();
+    let prices = || PriceTable::new("USD").model("m-1", 2.0, 10.0);
+    let setup = CacheFactory::new().for_ai_app().memory_only().ai(move |ai| ai.prices(prices()));
+    let cache = setup.performance_monitor(monitor.clone()).await.unwrap();
+    for tenant in ["acme", "other"] {
+        let tenant = Tenant::new(tenant).unwrap();
+        let request = AiRequest::new(tenant, "qa").model("m-1").message("user", "Why?");
+        for _ in 0..3 {
+            let generator = || async {
+                let usage = Usage::new(1_000_000, 100_000);
+                Loaded::Ok(Generated::new("So.".to_owned()).usage(usage))
+            };
+            cache.get_or_generate(&request, Control::new(), generator).await.unwrap();
+        }
+    }
+    let sections = monitor.sections();
+    let content = &sections[0].content;
+    assert_eq!((sections[0].kind.as_str(), sections.len()), ("ai", 1));
+    assert_eq!(
+        (&content["total"]["calls_saved"], &content["total"]["money_saved"]),
+        (&4.into(), &12.0.into())
+    );
+    let [line] = &content["operations"].as_array().unwrap()[..] else {
+        panic!("tenants are not told apart: {content}")
+    };
+    assert_eq!(
+        (&line["operation"], &line["calls_saved"], &line["calls_made"]),
+        (&"qa".into(), &4.into(), &2.into())
+    );
+    assert!(!content.to_string().contains("acme"), "{content}");
+    drop(cache);
+    assert_eq!(monitor.sections(), []);
 }

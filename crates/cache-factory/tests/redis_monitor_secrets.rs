@@ -6,12 +6,11 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use cache_factory::durations::{mins, secs};
 use cache_factory::{PerformanceMonitor, SetOptions};
-use cache_testkit::redis::{Options, RedisServer};
-use common::{own, text, web};
+use cache_testkit::redis::Options;
+use common::log::Log;
+use common::{own, text, url_with, web};
 
 #[tokio::test]
 async fn no_secret_shows_anywhere() {
@@ -20,7 +19,7 @@ async fn no_secret_shows_anywhere() {
     let log = Log::default();
     let guard = tracing::subscriber::set_default(log.clone());
     let monitor = PerformanceMonitor::builder().on_alert(|_| {}).build().unwrap();
-    let cache = web(&url(&server, CANARY), "canary").performance_monitor(monitor.clone()).await.unwrap();
+    let cache = web(&url_with(&server, CANARY), "canary").performance_monitor(monitor.clone()).await.unwrap();
     let key = format!("user:{CANARY}");
     cache.set(&key, CANARY, SetOptions::ttl(mins(5)).tag(CANARY)).await.unwrap();
     for n in 0..300 {
@@ -49,44 +48,11 @@ async fn no_secret_shows_anywhere() {
         monitor.json(),
         #[cfg(feature = "prometheus")]
         monitor.prometheus(),
-        log.0.lock().unwrap().join("\n"),
+        log.text(),
     ];
     for text in &shown {
         assert!(!text.contains(CANARY), "{text}");
     }
     assert!(shown[2].contains("`user:…` (11 bytes)"), "there is something to see: {}", shown[2]);
     assert!(shown.last().unwrap().contains("an alert is up"), "{}", shown.last().unwrap());
-}
-
-fn url(server: &RedisServer, password: &str) -> String {
-    format!("redis://:{password}@{}/0", server.addr())
-}
-
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<std::sync::Mutex<Vec<String>>>);
-
-impl tracing::Subscriber for Log {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        self.0.lock().unwrap().push(format!("{span:?}"));
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
-        self.0.lock().unwrap().push(format!("{values:?}"));
-    }
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        self.0.lock().unwrap().push(format!("{event:?}"));
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
 }

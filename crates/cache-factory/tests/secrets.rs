@@ -2,14 +2,14 @@
 #![cfg(all(feature = "memory", feature = "redis"))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "common/log.rs"]
+mod log;
+
 use std::error::Error as _;
-use std::fmt::{self, Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::fmt::Write as _;
 
 use cache_factory::{CacheConfig, CacheFactory, CacheSetup, Error, RedisUrl, Secret};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Level, Metadata, Subscriber};
+use log::Log;
 
 const CANARY: &str = "c4n4ry";
 
@@ -155,55 +155,5 @@ async fn errors_of_bad_addresses_show_none() {
         let setup = CacheFactory::new().for_web_app().redis_url(url);
         hidden(&format!("{setup:?}"));
         hidden(&shown(&setup.await.unwrap_err()));
-    }
-}
-
-/// Keeps every event as a line.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
-
-impl Log {
-    fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= Level::TRACE
-    }
-
-    fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut line = Line(format!("span {}", span.metadata().name()));
-        span.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut line = Line("record".to_owned());
-        values.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(format!("{} {}", event.metadata().level(), event.metadata().target()));
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        let written: fmt::Result = write!(self.0, " {field}={value:?}");
-        written.unwrap();
     }
 }

@@ -1,7 +1,8 @@
 //! What a monitor costs on a hit in tier 1: the same cache with and without one.
 //!
-//! The two take turns within each round, so that a change of the machine's speed meets them alike; the difference is taken
-//! within a round. One JSON object a line. Ends with an error if the median difference is [`MOST`] nanoseconds or more.
+//! In each round both are made anew, in an order that chance decides, and take turns in another such order: where entries lie in
+//! memory moves the time of any cache by a tenth, and so does the machine's speed. The difference is taken within a round. One
+//! JSON object a line. Ends with an error if the median difference is [`MOST`] nanoseconds or more.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark fails by a panic")]
 
 use std::future::Future;
@@ -36,27 +37,29 @@ fn main() -> ExitCode {
 fn compare(count: usize) -> f64 {
     let keys: Vec<String> = (0..count).map(|at| format!("user:{at:08}:data")).collect();
     let mut state = 42_u64;
+    let mut chance = move |among: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % among
+    };
     // Two of three for a tenth of the keys, so that some are hot.
-    let asked: Vec<usize> = (0..OPS)
-        .map(|n| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            let among = if n % 3 == 0 { count } else { count / 10 };
-            usize::try_from(state >> 33).unwrap() % among
-        })
-        .collect();
-    let monitor = PerformanceMonitor::new();
-    let caches = [cache(&keys, None), cache(&keys, Some(monitor.clone()))];
+    let asked: Vec<usize> = (0..OPS).map(|n| chance(if n % 3 == 0 { count } else { count / 10 })).collect();
     let mut rounds: Vec<[f64; 2]> = Vec::with_capacity(ROUNDS);
-    for round in 0..=ROUNDS {
+    for _ in 0..ROUNDS {
+        let monitor = PerformanceMonitor::new();
+        let mut caches = [None, None];
+        for at in either_order(chance(2)) {
+            caches[at] = Some(cache(&keys, (at == 1).then(|| monitor.clone())));
+        }
+        let caches = caches.map(Option::unwrap);
+        // Once to warm up.
+        caches.iter().for_each(|cache| drop(run(cache, &keys, &asked)));
         let mut took = [0.0; 2];
-        for turn in 0..2 {
-            let at = (round + turn) % 2;
+        for at in either_order(chance(2)) {
             took[at] = run(&caches[at], &keys, &asked);
         }
-        // The first round is for warming up.
-        if round > 0 {
-            rounds.push(took);
-        }
+        rounds.push(took);
+        let reads = &monitor.snapshot().caches[0].reads;
+        assert!(reads.iter().any(|it| it.tier == "memory" && it.count > 0), "the monitor saw hits");
     }
     let median = |mut numbers: Vec<f64>| {
         numbers.sort_by(f64::total_cmp);
@@ -69,9 +72,11 @@ fn compare(count: usize) -> f64 {
         of(0),
         of(1),
     );
-    let reads = &monitor.snapshot().caches[0].reads;
-    assert!(reads.iter().any(|it| it.tier == "memory" && it.count > 0), "the monitor saw hits");
     more
+}
+
+fn either_order(first: usize) -> [usize; 2] {
+    [first, 1 - first]
 }
 
 fn cache(keys: &[String], monitor: Option<Arc<PerformanceMonitor>>) -> Cache {

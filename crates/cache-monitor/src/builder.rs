@@ -85,7 +85,7 @@ impl MonitorBuilder {
     /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is out of range.
     pub fn build(self) -> Result<Arc<PerformanceMonitor>, Error> {
         let mut problems = Problems::default();
-        problems.take(self.thresholds.check());
+        self.thresholds.find_problems(&mut problems);
         problems.check((128..=1_000_000).contains(&self.keys), || {
             format!("remember is {} keys, 128 to 1000000 are allowed", self.keys)
         });

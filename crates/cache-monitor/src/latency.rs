@@ -22,8 +22,11 @@ const MOST: u64 = 60_000_000_000;
 pub(crate) struct Latency {
     slow: AtomicU64,
     nanos: AtomicU64,
-    histogram: Mutex<Option<Box<Histogram<u64>>>>,
+    histogram: Mutex<Measured>,
 }
+
+/// What was measured; `None` if nothing was.
+pub(crate) type Measured = Option<Box<Histogram<u64>>>;
 
 /// What a histogram says: seconds. Percentiles are off by 1 % at most, and of nothing they are 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -70,20 +73,24 @@ impl Latency {
         }
     }
 
+    /// Adds all that was noted to a sum of several.
+    pub(crate) fn add_to(&self, sum: &mut Measured) {
+        let own = self.histogram.lock();
+        match (sum, &*own) {
+            // All have the same bounds, so there is a place for all of it.
+            (Some(sum), Some(own)) => sum.add(&**own).unwrap_or_default(),
+            (sum, own) => *sum = sum.take().or_else(|| own.clone()),
+        }
+    }
+
     pub(crate) fn summary(&self) -> Summary {
         // Copied, so that nobody who reports waits for what follows.
         let histogram = self.histogram.lock().clone();
         let Some(histogram) = histogram else { return Summary::default() };
-        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e9;
         let count = histogram.len();
         let seconds = self.nanos.load(Ordering::Relaxed) as f64 / 1e9;
-        let percentiles = Percentiles {
-            p50: at(0.5),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: histogram.max() as f64 / 1e9,
-            mean: if count == 0 { 0.0 } else { seconds / count as f64 },
-        };
+        let mean = if count == 0 { 0.0 } else { seconds / count as f64 };
+        let percentiles = Percentiles { mean, ..percentiles(&histogram) };
         let mut buckets = [0; BUCKETS.len()];
         for step in histogram.iter_recorded() {
             let value = step.value_iterated_to() as f64 / 1e9;
@@ -93,6 +100,27 @@ impl Latency {
             }
         }
         Summary { count, slow: self.slow.load(Ordering::Relaxed), seconds, percentiles, buckets }
+    }
+}
+
+/// What lies between two looks at the same measurements; nothing if nothing came.
+pub(crate) fn between(before: &Measured, after: &Measured) -> Option<Percentiles> {
+    let mut between = after.clone()?;
+    if let Some(before) = before {
+        // Counts never go back, so there is nothing that cannot be taken away.
+        between.subtract(&**before).ok()?;
+    }
+    (!between.is_empty()).then(|| percentiles(&between))
+}
+
+fn percentiles(histogram: &Histogram<u64>) -> Percentiles {
+    let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e9;
+    Percentiles {
+        p50: at(0.5),
+        p95: at(0.95),
+        p99: at(0.99),
+        max: histogram.max() as f64 / 1e9,
+        mean: histogram.mean() / 1e9,
     }
 }
 

@@ -5,6 +5,9 @@ mod alert;
 mod builder;
 mod export;
 mod health;
+mod history;
+#[cfg(feature = "http")]
+mod http;
 mod largest;
 mod latency;
 mod memory;
@@ -12,6 +15,8 @@ mod miss;
 mod monitor;
 mod report;
 mod ring;
+#[cfg(feature = "json")]
+mod section;
 mod sketch;
 mod slots;
 mod snapshot;
@@ -23,9 +28,14 @@ pub use alert::{Alert, AlertChange, AlertKind, Severity};
 pub use builder::MonitorBuilder;
 pub use export::{METRICS, Metric, MetricKind};
 pub use health::Overview;
+pub use history::{CacheHistory, Point};
+#[cfg(feature = "http")]
+pub use http::{Serve, Served};
 pub use latency::{BUCKETS, Percentiles};
 pub use miss::MissReason;
 pub use monitor::PerformanceMonitor;
 pub use report::{BigKey, HotKey};
+#[cfg(feature = "json")]
+pub use section::Section;
 pub use snapshot::{CacheSnapshot, Snapshot, Timing, WrittenStats};
 pub use thresholds::Thresholds;

@@ -12,6 +12,13 @@ use crate::ring::{Ring, plain_form};
 /// the store counts from when it was told.
 const END: Duration = Duration::from_secs(1);
 
+/// A key, hashed once for all who remember something of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Hashed<'a> {
+    pub(crate) key: &'a str,
+    pub(crate) hash: u64,
+}
+
 /// The last that happened to each of a bounded number of keys.
 #[derive(Debug)]
 pub(crate) struct Memory {
@@ -43,15 +50,19 @@ pub(crate) struct Missed {
 
 impl Memory {
     pub(crate) fn new(keys: usize) -> Self {
-        let seed = Seed::random();
         Self {
-            keys: Ring::new(keys, seed),
-            alike: Ring::new(keys, seed),
-            seed,
+            keys: Ring::new(keys),
+            alike: Ring::new(keys),
+            seed: Seed::random(),
             clear: AtomicU64::new(0),
             tag: AtomicU64::new(0),
             told: AtomicU64::new(0),
         }
+    }
+
+    /// The key, as all else here takes it.
+    pub(crate) fn hashed<'a>(&self, key: &'a str) -> Hashed<'a> {
+        Hashed { key, hash: self.seed.hash(key) }
     }
 
     /// Memory that it takes, in bytes.
@@ -59,23 +70,22 @@ impl Memory {
         self.keys.bytes() + self.alike.bytes()
     }
 
-    pub(crate) fn wrote(&self, key: &str, result: WriteResult, fresh_for: Duration, now: Moment) {
+    pub(crate) fn wrote(&self, key: Hashed<'_>, result: WriteResult, fresh_for: Duration, now: Moment) {
         let what = match result {
             WriteResult::Failed => What::NotKept,
             _ => What::Stored { until: now + fresh_for },
         };
         self.set(key, what, now);
         if what != What::NotKept {
-            let hash = self.seed.hash(key);
-            self.alike.update(&plain_form(key), now, |_| (Some((hash, now)), ()));
+            self.alike.update(self.plain(key), now, |_| (Some((key.hash, now)), ()));
         }
     }
 
-    pub(crate) fn refused(&self, key: &str, why: &'static str, now: Moment) {
+    pub(crate) fn refused(&self, key: Hashed<'_>, why: &'static str, now: Moment) {
         self.set(key, What::Refused { why }, now);
     }
 
-    pub(crate) fn invalidated(&self, key: Option<&str>, by: &'static str, now: Moment) {
+    pub(crate) fn invalidated(&self, key: Option<Hashed<'_>>, by: &'static str, now: Moment) {
         let Some(key) = key else {
             let mark = match by {
                 "clear" => &self.clear,
@@ -85,7 +95,7 @@ impl Memory {
             mark.store(now.as_nanos().max(1), Ordering::Relaxed);
             return;
         };
-        self.keys.update(key, now, |held| match held.map(|held| held.last.what) {
+        self.keys.update(key.hash, now, |held| match held.map(|held| held.last.what) {
             Some(What::Stored { until }) if by == "told" && until <= now + END => (None, ()),
             _ => (
                 Some(Remembered { last: Last { what: What::Invalidated { by }, at: now }, missed: None }),
@@ -94,8 +104,8 @@ impl Memory {
         });
     }
 
-    pub(crate) fn found(&self, key: &str, now: Moment) {
-        self.keys.update(key, now, |held| {
+    pub(crate) fn found(&self, key: Hashed<'_>, now: Moment) {
+        self.keys.update(key.hash, now, |held| {
             let last = match held {
                 Some(Remembered { last, .. }) if matches!(last.what, What::Stored { until } if now < until + END) => last,
                 _ => Last { what: What::Seen, at: now },
@@ -104,9 +114,9 @@ impl Memory {
         });
     }
 
-    pub(crate) fn missed(&self, key: &str, status: Status, now: Moment) -> Missed {
+    pub(crate) fn missed(&self, key: Hashed<'_>, status: Status, now: Moment) -> Missed {
         let marks = self.marks();
-        let (held, reason) = self.keys.update(key, now, |held| {
+        let (held, reason) = self.keys.update(key.hash, now, |held| {
             let last = held.map_or(Last { what: What::Asked, at: now }, |held| held.last);
             let reason = judge(held.map(|held| held.last), status, marks, None, now);
             (Some(Remembered { last, missed: Some(status) }), (held, reason))
@@ -123,7 +133,8 @@ impl Memory {
 
     /// Why the key was missed when it was last asked for, or would be now; and when something happened to it last.
     pub(crate) fn why_missed(&self, key: &str, now: Moment) -> (MissReason, Option<Moment>) {
-        let held = self.keys.get(key);
+        let key = self.hashed(key);
+        let held = self.keys.get(key.hash);
         let status = match held {
             Some(Remembered { missed: Some(status), .. }) => status,
             Some(Remembered { last, .. }) => match last.what {
@@ -140,17 +151,20 @@ impl Memory {
         (reason, held.map(|held| held.last.at))
     }
 
-    fn never_stored(&self, key: &str, now: Moment) -> MissReason {
-        match self.alike.get(&plain_form(key)) {
-            Some((other, stored)) if other != self.seed.hash(key) => {
-                MissReason::OtherKey { stored: now.since(stored) }
-            }
+    fn never_stored(&self, key: Hashed<'_>, now: Moment) -> MissReason {
+        match self.alike.get(self.plain(key)) {
+            Some((other, stored)) if other != key.hash => MissReason::OtherKey { stored: now.since(stored) },
             _ => MissReason::NeverStored,
         }
     }
 
-    fn set(&self, key: &str, what: What, now: Moment) {
-        self.keys.update(key, now, |_| (Some(Remembered { last: Last { what, at: now }, missed: None }), ()));
+    fn plain(&self, key: Hashed<'_>) -> u64 {
+        self.seed.hash(&plain_form(key.key))
+    }
+
+    fn set(&self, key: Hashed<'_>, what: What, now: Moment) {
+        self.keys
+            .update(key.hash, now, |_| (Some(Remembered { last: Last { what, at: now }, missed: None }), ()));
     }
 
     fn marks(&self) -> Marks {
@@ -178,42 +192,49 @@ mod tests {
     #[test]
     fn a_key_goes_through_its_life() {
         let memory = Memory::new(100);
-        let first = memory.missed("user:1", Status::Absent, at(1));
+        let first = memory.missed(memory.hashed("user:1"), Status::Absent, at(1));
         assert_eq!((first.reason, first.is_first), (MissReason::NeverStored, true));
-        assert!(!memory.missed("user:1", Status::Absent, at(2)).is_first);
+        assert!(!memory.missed(memory.hashed("user:1"), Status::Absent, at(2)).is_first);
 
-        memory.wrote("user:1", WriteResult::Stored, MINUTE, at(10));
+        memory.wrote(memory.hashed("user:1"), WriteResult::Stored, MINUTE, at(10));
         assert_eq!(reason(&memory, "user:1", 11), "not_missing");
-        let expired = memory.missed("user:1", Status::Absent, at(100));
+        let expired = memory.missed(memory.hashed("user:1"), Status::Absent, at(100));
         assert_eq!(expired.reason, MissReason::Expired { ago: Duration::from_secs(30) });
         assert_eq!(expired.wanted_after, Some(Duration::from_secs(90)));
-        assert_eq!(memory.missed("user:1", Status::Absent, at(101)).wanted_after, None, "counted once");
+        assert_eq!(
+            memory.missed(memory.hashed("user:1"), Status::Absent, at(101)).wanted_after,
+            None,
+            "counted once"
+        );
 
-        memory.wrote("user:1", WriteResult::Waiting, MINUTE, at(110));
-        memory.invalidated(Some("user:1"), "delete", at(120));
+        memory.wrote(memory.hashed("user:1"), WriteResult::Waiting, MINUTE, at(110));
+        memory.invalidated(Some(memory.hashed("user:1")), "delete", at(120));
         assert_eq!(reason(&memory, "user:1", 121), "invalidated");
-        memory.found("user:1", at(130));
+        memory.found(memory.hashed("user:1"), at(130));
         assert_eq!(reason(&memory, "user:1", 131), "not_missing", "another process stored it");
 
-        memory.wrote("user:1", WriteResult::Failed, MINUTE, at(140));
+        memory.wrote(memory.hashed("user:1"), WriteResult::Failed, MINUTE, at(140));
         assert_eq!(reason(&memory, "user:1", 141), "not_kept");
-        memory.refused("user:1", "foreign", at(150));
-        let refused = memory.missed("user:1", Status::Refused, at(150));
+        memory.refused(memory.hashed("user:1"), "foreign", at(150));
+        let refused = memory.missed(memory.hashed("user:1"), Status::Refused, at(150));
         assert_eq!(refused.reason, MissReason::Refused { why: "foreign" });
 
-        memory.wrote("user:1", WriteResult::Stored, MINUTE, at(160));
+        memory.wrote(memory.hashed("user:1"), WriteResult::Stored, MINUTE, at(160));
         memory.invalidated(None, "clear", at(161));
-        assert_eq!(memory.missed("user:1", Status::Absent, at(162)).reason.as_str(), "invalidated");
+        assert_eq!(
+            memory.missed(memory.hashed("user:1"), Status::Absent, at(162)).reason.as_str(),
+            "invalidated"
+        );
         assert_eq!(reason(&memory, "user:1", 163), "invalidated");
     }
 
     #[test]
     fn what_a_store_tells_of_a_key_at_its_end_is_no_invalidation() {
         let memory = Memory::new(100);
-        memory.wrote("a", WriteResult::Stored, MINUTE, at(0));
-        memory.wrote("b", WriteResult::Stored, MINUTE, at(0));
-        memory.invalidated(Some("a"), "told", at(60));
-        memory.invalidated(Some("b"), "told", at(30));
+        memory.wrote(memory.hashed("a"), WriteResult::Stored, MINUTE, at(0));
+        memory.wrote(memory.hashed("b"), WriteResult::Stored, MINUTE, at(0));
+        memory.invalidated(Some(memory.hashed("a")), "told", at(60));
+        memory.invalidated(Some(memory.hashed("b")), "told", at(30));
         assert_eq!((reason(&memory, "a", 61), reason(&memory, "b", 61)), ("expired", "invalidated"));
     }
 
@@ -221,19 +242,19 @@ mod tests {
     fn a_value_that_is_found_a_moment_after_its_end_is_no_other_one() {
         let memory = Memory::new(100);
         for key in ["a", "b"] {
-            memory.wrote(key, WriteResult::Stored, MINUTE, at(0));
+            memory.wrote(memory.hashed(key), WriteResult::Stored, MINUTE, at(0));
         }
-        memory.found("a", at(60));
-        memory.found("b", at(70));
-        let why = |key| memory.missed(key, Status::Absent, at(80)).reason;
+        memory.found(memory.hashed("a"), at(60));
+        memory.found(memory.hashed("b"), at(70));
+        let why = |key| memory.missed(memory.hashed(key), Status::Absent, at(80)).reason;
         assert_eq!((why("a").as_str(), why("b").as_str()), ("expired", "evicted"));
     }
 
     #[test]
     fn a_key_that_was_written_otherwise_is_found() {
         let memory = Memory::new(100);
-        memory.wrote("user:42:profile", WriteResult::Stored, MINUTE, at(5));
-        let missed = memory.missed("User:42:Profile", Status::Absent, at(9)).reason;
+        memory.wrote(memory.hashed("user:42:profile"), WriteResult::Stored, MINUTE, at(5));
+        let missed = memory.missed(memory.hashed("User:42:Profile"), Status::Absent, at(9)).reason;
         assert_eq!(missed, MissReason::OtherKey { stored: Duration::from_secs(4) });
         assert_eq!(reason(&memory, "user_42_profile", 9), "other_key");
         assert_eq!(reason(&memory, "user:43:profile", 9), "never_stored");
@@ -243,8 +264,8 @@ mod tests {
     #[test]
     fn no_key_is_kept_as_text() {
         let memory = Memory::new(10);
-        memory.wrote("c4n4ry:c4n4ry", WriteResult::Stored, MINUTE, at(5));
-        memory.missed("c4n4ry", Status::Absent, at(9));
+        memory.wrote(memory.hashed("c4n4ry:c4n4ry"), WriteResult::Stored, MINUTE, at(5));
+        memory.missed(memory.hashed("c4n4ry"), Status::Absent, at(9));
         assert!(!format!("{memory:?}").contains("c4n4ry"));
     }
 

@@ -7,15 +7,19 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cache_core::{Error, Event, Moment, Namespace, Observer, Timer, Watched};
+use futures_util::future::join_all;
 use parking_lot::{Mutex, RwLock};
 
 use crate::advice::{Recommendation, recommend};
 use crate::alert::{Alert, AlertChange, AlertState, judge};
 use crate::builder::MonitorBuilder;
 use crate::health::{Overview, overview};
+use crate::history::{CacheHistory, Now};
 use crate::latency::nanos;
 use crate::miss::MissReason;
 use crate::report::{BigKey, HotKey};
+#[cfg(feature = "json")]
+use crate::section::Sections;
 use crate::snapshot::{CacheSnapshot, Snapshot};
 use crate::thresholds::Thresholds;
 use crate::watch::{Plan, Watch};
@@ -31,8 +35,8 @@ pub(crate) type OnAlert = Arc<dyn Fn(&AlertChange) + Send + Sync>;
 /// Watches one or more caches: give it to each as its observer.
 ///
 /// What it takes of memory is bounded: for each cache about 0.8 MB for the keys that it remembers (see
-/// [`MonitorBuilder::remember`]) and at most 48 histograms of 30 KiB, of which a cache of one kind of use fills about ten;
-/// and for at most 32 caches, and one more for all others together.
+/// [`MonitorBuilder::remember`]), 150 KB for its last hour, and at most 48 histograms of 30 KiB, of which a cache of one kind of
+/// use fills about ten; and for at most 32 caches, and one more for all others together.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -51,6 +55,7 @@ pub(crate) type OnAlert = Arc<dyn Fn(&AlertChange) + Send + Sync>;
 /// assert_eq!(monitor.why_missed("user:42").as_str(), "never_stored");
 /// # Ok(()) }
 /// ```
+#[doc(alias = "CachePerformanceMonitor")]
 pub struct PerformanceMonitor {
     plan: Plan,
     thresholds: RwLock<Thresholds>,
@@ -61,6 +66,8 @@ pub struct PerformanceMonitor {
     caches_beyond: AtomicU64,
     alerts: Mutex<AlertState>,
     is_watched_over: AtomicBool,
+    #[cfg(feature = "json")]
+    pub(crate) sections: Sections,
 }
 
 impl PerformanceMonitor {
@@ -84,6 +91,8 @@ impl PerformanceMonitor {
             caches_beyond: AtomicU64::new(0),
             alerts: Mutex::default(),
             is_watched_over: AtomicBool::new(false),
+            #[cfg(feature = "json")]
+            sections: Sections::default(),
         })
     }
 
@@ -114,6 +123,14 @@ impl PerformanceMonitor {
         Snapshot { at_unix_ms: self.plan.clock.unix_millis(), caches, alerts: self.alerts(), caches_beyond }
     }
 
+    /// How each cache did over the last hour, in steps of 10 seconds: those that ended after a time by the wall clock in
+    /// milliseconds since 1970, 0 for all, and the one under way. A step ends when somebody [`check`](Self::check)s or asks for
+    /// this; one in which nobody did is longer.
+    pub fn history(&self, after_unix_ms: u64) -> Vec<CacheHistory> {
+        let now = self.now();
+        self.watched().iter().map(|watch| watch.history(now, after_unix_ms)).collect()
+    }
+
     /// The alerts that are up, as of the last [`check`](Self::check).
     pub fn alerts(&self) -> Vec<Alert> {
         self.alerts.lock().active.values().cloned().collect()
@@ -122,6 +139,8 @@ impl PerformanceMonitor {
     /// Judges what was noted so far: raises alerts and takes them back, each change with one line in the log and one call of
     /// the callback, and returns the changes. [`watch_over`](Self::watch_over) does it again and again.
     pub fn check(&self) -> Vec<AlertChange> {
+        let now = self.now();
+        self.watched().iter().for_each(|watch| watch.end_step(now));
         let snapshot = self.snapshot();
         let changes = {
             let mut alerts = self.alerts.lock();
@@ -163,6 +182,8 @@ impl PerformanceMonitor {
     }
 
     /// What could be set otherwise, with the number behind each advice. Empty while there is too little to go by.
+    #[doc(alias = "investigate_low_hit_rates")]
+    #[doc(alias = "optimize_memory_usage")]
     pub fn recommendations(&self) -> Vec<Recommendation> {
         self.snapshot().caches.iter().flat_map(recommend).collect()
     }
@@ -189,16 +210,16 @@ impl PerformanceMonitor {
         BigKey::top(&self.watched(), most)
     }
 
-    /// How the caches are: each tries its store out (put, get and remove of a key that nobody else uses), one after the other,
-    /// in a bounded time.
+    /// How the caches are: each tries its store out (put, get and remove of a key that nobody else uses), all at a time, in a
+    /// bounded time.
     pub async fn health(&self) -> Overview {
-        let mut caches = Vec::new();
-        for watch in self.watched() {
-            if let Some(cache) = watch.cache() {
-                caches.push((watch.name.clone(), cache.health().await));
-            }
-        }
-        overview(caches, &self.alerts())
+        let there = self.watched().into_iter().filter_map(|watch| Some((watch.name.clone(), watch.cache()?)));
+        let asked = there.map(|(name, cache)| async move { (name, cache.health().await) });
+        overview(join_all(asked).await, &self.alerts())
+    }
+
+    fn now(&self) -> Now {
+        Now { at: self.plan.clock.now(), unix_ms: self.plan.clock.unix_millis() }
     }
 
     fn watched(&self) -> Vec<Arc<Watch>> {

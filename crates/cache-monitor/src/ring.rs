@@ -1,6 +1,6 @@
 //! A bounded memory of keys: what happened to each last. Keys are kept as 64-bit hashes, never as text.
 
-use cache_core::{Moment, Seed};
+use cache_core::Moment;
 use parking_lot::Mutex;
 
 /// Keys that share a row, of which the one that nothing happened to for longest makes room.
@@ -8,13 +8,12 @@ const WAYS: usize = 8;
 /// Rows that share a lock.
 const SHARDS: usize = 16;
 
-/// Remembers something of each of the last keys. A place costs the size of `T` and 24 bytes.
+/// Remembers something of each of the last keys, by their hashes. A place costs the size of `T` and 24 bytes.
 ///
-/// Two keys whose hashes are the same are taken for one; the seed is random, so nobody can make such a pair, and what is
+/// Two keys whose hashes are the same are taken for one; the seed of the hashes is random, so nobody can make such a pair, and what is
 /// remembered decides nothing but what is told to people.
 #[derive(Debug)]
 pub(crate) struct Ring<T> {
-    seed: Seed,
     shards: Box<[Shard<T>]>,
     rows: usize,
 }
@@ -31,10 +30,10 @@ struct Place<T> {
 
 impl<T: Copy> Ring<T> {
     /// Remembers at least `keys` keys, unless too many fall into one row.
-    pub(crate) fn new(keys: usize, seed: Seed) -> Self {
+    pub(crate) fn new(keys: usize) -> Self {
         let rows = keys.div_ceil(WAYS * SHARDS).max(1);
         let shard = || Mutex::new(vec![[None; WAYS]; rows].into_boxed_slice());
-        Self { seed, shards: (0..SHARDS).map(|_| shard()).collect(), rows }
+        Self { shards: (0..SHARDS).map(|_| shard()).collect(), rows }
     }
 
     /// Memory that it takes, in bytes.
@@ -43,8 +42,7 @@ impl<T: Copy> Ring<T> {
     }
 
     /// What is remembered of the key.
-    pub(crate) fn get(&self, key: &str) -> Option<T> {
-        let hash = self.seed.hash(key);
+    pub(crate) fn get(&self, hash: u64) -> Option<T> {
         let rows = self.shard(hash).lock();
         rows[self.row(hash)].iter().flatten().find(|place| place.hash == hash).map(|place| place.value)
     }
@@ -53,11 +51,10 @@ impl<T: Copy> Ring<T> {
     /// nothing changes. Returns what `change` adds.
     pub(crate) fn update<R>(
         &self,
-        key: &str,
+        hash: u64,
         now: Moment,
         change: impl FnOnce(Option<T>) -> (Option<T>, R),
     ) -> R {
-        let hash = self.seed.hash(key);
         let mut rows = self.shard(hash).lock();
         let row = &mut rows[self.row(hash)];
         let held = row.iter().position(|place| place.as_ref().is_some_and(|place| place.hash == hash));
@@ -101,9 +98,14 @@ mod tests {
     use std::collections::HashMap;
     use std::time::Duration;
 
+    use cache_core::Seed;
     use proptest::prelude::*;
 
     use super::*;
+
+    fn hash(key: u32) -> u64 {
+        Seed::fixed(7).hash(&key.to_string())
+    }
 
     fn at(n: usize) -> Moment {
         Moment::START + Duration::from_secs(n as u64)
@@ -114,19 +116,19 @@ mod tests {
         /// forgets none.
         #[test]
         fn what_is_remembered_was_said_last(keys in prop::collection::vec(0_u32..2000, 0..600)) {
-            let ring = Ring::new(64, Seed::fixed(7));
+            let ring = Ring::new(64);
             let mut model = HashMap::new();
             for (n, key) in keys.iter().enumerate() {
-                let key = format!("k{key}");
-                let before = ring.update(&key, at(n), |held| (Some(n), held));
+                let key = hash(*key);
+                let before = ring.update(key, at(n), |held| (Some(n), held));
                 prop_assert!(before.is_none() || before == model.get(&key).copied(), "{before:?}");
-                model.insert(key.clone(), n);
-                prop_assert_eq!(ring.get(&key), Some(n));
+                model.insert(key, n);
+                prop_assert_eq!(ring.get(key), Some(n));
             }
             let mut last: Vec<_> = model.into_iter().collect();
             last.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
             for (at, (key, n)) in last.iter().enumerate() {
-                match ring.get(key) {
+                match ring.get(*key) {
                     Some(held) => prop_assert_eq!(held, *n),
                     // A row has room for eight, so none of the last eight can have been pushed out.
                     None => prop_assert!(at >= WAYS, "{} of the last is forgotten", at),
@@ -137,10 +139,10 @@ mod tests {
 
     #[test]
     fn it_takes_what_it_says_and_no_more() {
-        let ring: Ring<u64> = Ring::new(16_384, Seed::fixed(1));
+        let ring: Ring<u64> = Ring::new(16_384);
         assert_eq!(ring.bytes(), 16_384 * size_of::<Option<Place<u64>>>());
         for n in 0..100_000 {
-            ring.update(&n.to_string(), at(n), |_| (Some(1), ()));
+            ring.update(hash(n), at(n as usize), |_| (Some(1), ()));
         }
         let held: usize =
             ring.shards.iter().map(|shard| shard.lock().iter().flatten().flatten().count()).sum();
@@ -149,9 +151,9 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_a_key_that_nothing_is_said_of() {
-        let ring: Ring<u8> = Ring::new(8, Seed::fixed(1));
-        assert!(ring.update("k", at(1), |held| (None, held.is_none())));
-        assert_eq!(ring.get("k"), None);
+        let ring: Ring<u8> = Ring::new(8);
+        assert!(ring.update(hash(1), at(1), |held| (None, held.is_none())));
+        assert_eq!(ring.get(hash(1)), None);
     }
 
     #[test]

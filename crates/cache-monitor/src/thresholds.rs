@@ -53,8 +53,14 @@ impl Thresholds {
     /// # Errors
     /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is out of range and what is allowed.
     pub fn check(&self) -> Result<(), Error> {
-        let Self { memory_warning, memory_critical, hit_ratio_warning, operation_slow } = self;
         let mut problems = Problems::default();
+        self.find_problems(&mut problems);
+        problems.configuration().map_err(|error| error.in_operation("configure_thresholds"))
+    }
+
+    /// Adds what is out of range to `problems`.
+    pub fn find_problems(&self, problems: &mut Problems) {
+        let Self { memory_warning, memory_critical, hit_ratio_warning, operation_slow } = self;
         problems
             .check(*memory_warning > 0, || "memory_warning is 0 bytes, 1 and more are allowed".to_owned());
         problems.check(memory_warning < memory_critical, || {
@@ -67,7 +73,6 @@ impl Thresholds {
         problems.check((least..=most).contains(operation_slow), || {
             format!("operation_slow is {operation_slow:?}, {least:?} to {most:?} are allowed")
         });
-        problems.configuration().map_err(|error| error.in_operation("configure_thresholds"))
     }
 }
 

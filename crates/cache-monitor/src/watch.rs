@@ -6,14 +6,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cache_core::{
-    Clock, Event, LinkStatus, LoadResult, Moment, Observer, ReadResult, Seed, Stats, Tier, Watched,
-    WriteResult,
+    Clock, Event, LinkStatus, LoadResult, Moment, Observer, ReadResult, Stats, Tier, Watched, WriteResult,
 };
 use parking_lot::Mutex;
 
+use crate::history::{CacheHistory, Now, Totals, Track};
 use crate::largest::Largest;
-use crate::latency::Latency;
-use crate::memory::Memory;
+use crate::latency::{Latency, Measured};
+use crate::memory::{Hashed, Memory};
 use crate::sketch::Sketch;
 use crate::slots::Slots;
 
@@ -54,7 +54,6 @@ pub(crate) struct Watch {
     stats: Mutex<Stats>,
     clock: Arc<dyn Clock>,
     slow_above: Arc<AtomicU64>,
-    seed: Seed,
     pub(crate) series: Slots<Series, Latency>,
     pub(crate) staleness: Latency,
     pub(crate) written: Written,
@@ -69,6 +68,7 @@ pub(crate) struct Watch {
     pub(crate) memory: Memory,
     pub(crate) hot: Sketch,
     pub(crate) large: Largest,
+    track: Mutex<Track>,
 }
 
 /// Sizes of what was written.
@@ -102,7 +102,6 @@ impl Watch {
             stats: Mutex::new(stats),
             clock: plan.clock.clone(),
             slow_above: plan.slow_above.clone(),
-            seed: Seed::random(),
             series: Slots::new(SERIES),
             staleness: Latency::default(),
             written: Written::default(),
@@ -116,6 +115,7 @@ impl Watch {
             memory: Memory::new(plan.keys),
             hot: Sketch::new(plan.shows_keys),
             large: Largest::new(plan.shows_keys),
+            track: Mutex::new(Track::new(plan.clock.now())),
         }
     }
 
@@ -134,6 +134,37 @@ impl Watch {
         last.clone()
     }
 
+    /// Ends the step under way of its history, if it is time.
+    pub(crate) fn end_step(&self, now: Now) {
+        let mut track = self.track.lock();
+        if track.is_due(now) {
+            track.end_step(now, self.totals());
+        }
+    }
+
+    pub(crate) fn history(&self, now: Now, after_unix_ms: u64) -> CacheHistory {
+        self.end_step(now);
+        let totals = self.totals();
+        let track = self.track.lock();
+        let (points, now) = (track.after(after_unix_ms), track.under_way(now, &totals));
+        CacheHistory { cache: self.name.clone(), points, now }
+    }
+
+    fn totals(&self) -> Totals {
+        let of = |is_wanted: fn(&Series) -> bool| {
+            let mut sum = Measured::default();
+            let series = self.series.iter().filter(|(series, _)| is_wanted(series));
+            series.for_each(|(_, latency)| latency.add_to(&mut sum));
+            sum
+        };
+        Totals {
+            stats: self.stats(),
+            in_memory: of(|series| series.kind == Kind::Read && series.tier == tier_word(Tier::Local)),
+            past_memory: of(|series| series.kind == Kind::Read && series.tier != tier_word(Tier::Local)),
+            store: of(|series| series.kind == Kind::Store),
+        }
+    }
+
     fn measure(
         &self,
         kind: Kind,
@@ -149,8 +180,8 @@ impl Watch {
     }
 
     fn read(&self, key: &str, status: cache_core::Status, result: ReadResult, stands_for: u32) {
-        let now = self.clock.coarse();
-        self.hot.count(self.seed.hash(key), key, stands_for);
+        let (now, key) = (self.clock.coarse(), self.memory.hashed(key));
+        self.hot.count(key.hash, key.key, stands_for);
         if result != ReadResult::Miss {
             return self.memory.found(key, now);
         }
@@ -165,7 +196,7 @@ impl Watch {
         }
     }
 
-    fn wrote(&self, key: &str, bytes: usize, stored: Option<usize>) {
+    fn wrote(&self, key: Hashed<'_>, bytes: usize, stored: Option<usize>) {
         let add = |count: &AtomicU64, n: usize| count.fetch_add(n as u64, Ordering::Relaxed);
         add(&self.written.values, 1);
         add(&self.written.bytes, bytes);
@@ -178,7 +209,7 @@ impl Watch {
                 add(&self.written.compressed_to, stored);
             }
         }
-        self.large.written(self.seed.hash(key), key, bytes as u64);
+        self.large.written(key.hash, key.key, bytes as u64);
     }
 }
 
@@ -213,6 +244,7 @@ impl Observer for Watch {
                     1,
                     self.slow_above(),
                 );
+                let key = self.memory.hashed(key);
                 if result != WriteResult::Failed {
                     self.wrote(key, bytes, stored);
                 }
@@ -220,11 +252,15 @@ impl Observer for Watch {
             }
             Event::Invalidate { operation, key } => {
                 one(&self.invalidations, operation);
-                self.memory.invalidated(key, operation, self.clock.coarse());
+                self.memory.invalidated(
+                    key.map(|key| self.memory.hashed(key)),
+                    operation,
+                    self.clock.coarse(),
+                );
             }
             Event::Refused { key, reason } => {
                 one(&self.refusals, reason);
-                self.memory.refused(key, reason, self.clock.coarse());
+                self.memory.refused(self.memory.hashed(key), reason, self.clock.coarse());
             }
             Event::Store { operation, took, error } => {
                 let result = error.map_or("ok", cache_core::ErrorKind::as_str);

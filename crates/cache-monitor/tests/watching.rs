@@ -352,6 +352,23 @@ async fn health_tries_the_stores_out() {
 }
 
 #[tokio::test]
+async fn a_cache_whose_store_hangs_keeps_no_other_from_being_tried() {
+    let world = World::new();
+    let (hung, other) =
+        (ReferenceServer::new(world.clock.clone()), ReferenceServer::new(world.clock.clone()));
+    let caches = (world.shared(&hung).await, world.shared(&other).await);
+    let gate = hung.hold(Op::Put);
+    let monitor = world.monitor.clone();
+    let asked = tokio::spawn(async move { monitor.health().await });
+    settle().await;
+    assert!(gate.is_reached());
+    assert_eq!(other.calls(Op::Put), 1);
+    gate.release();
+    assert_eq!(asked.await.unwrap().status, HealthStatus::Healthy);
+    drop(caches);
+}
+
+#[tokio::test]
 async fn keys_and_values_show_nowhere() {
     const CANARY: &str = "c4n4ry";
     let world = World::new();

@@ -46,18 +46,21 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::get`]; a bad key fails the call before anything is read.
+    #[doc(alias = "get_multiple_cached")]
+    #[doc(alias = "gather")]
     pub async fn get_many<T: Data>(
         &self,
         keys: &[impl AsRef<str> + Sync],
     ) -> Result<Vec<Option<Arc<T>>>, Error> {
         let keys: Vec<&str> = keys.iter().map(AsRef::as_ref).collect();
-        Box::pin(self.engine.get_many(&keys)).await
+        Box::pin(self.engine.traced("get_many", "", self.engine.get_many(&keys))).await
     }
 
     /// Stores many values with the same options, as concurrent [`Cache::set`]s, which share the store's round trips.
     ///
     /// # Errors
     /// Options, keys and values are checked first: if any is bad nothing is stored. What fails later is in the report.
+    #[doc(alias = "cache_multiple_users")]
     pub async fn set_many<T: Serialize + Sync>(
         &self,
         items: &[(impl AsRef<str> + Sync, T)],
@@ -72,7 +75,7 @@ impl Cache {
             .iter()
             .zip(prepared)
             .map(|((key, _), (encoded, keep))| self.engine.write(key.as_ref(), encoded, keep));
-        let results = Box::pin(join_all(writes)).await;
+        let results = Box::pin(self.engine.traced("set_many", "", join_all(writes))).await;
         Ok(BatchReport::of(items.iter().map(|(key, _)| key.as_ref().to_owned()), results))
     }
 
@@ -85,7 +88,8 @@ impl Cache {
         for key in keys {
             check_key(key.as_ref())?;
         }
-        let results = Box::pin(join_all(keys.iter().map(|key| self.engine.delete(key.as_ref())))).await;
+        let deletes = join_all(keys.iter().map(|key| self.engine.delete(key.as_ref())));
+        let results = Box::pin(self.engine.traced("delete_many", "", deletes)).await;
         Ok(BatchReport::of(keys.iter().map(|key| key.as_ref().to_owned()), results))
     }
 }
@@ -93,8 +97,8 @@ impl Cache {
 impl Engine {
     async fn get_many<T: Data>(&self, keys: &[&str]) -> Result<Vec<Option<Arc<T>>>, Error> {
         self.check_open()?;
-        let reading = self.reading("get_many");
-        let found = self.find_many(keys).await?;
+        let reading = self.reading_many("get_many");
+        let found = self.find_many(keys, true).await?;
         let mut values = Vec::with_capacity(keys.len());
         for (&key, mut found) in keys.iter().zip(found) {
             self.may_degrade(&found)?;
@@ -109,8 +113,8 @@ impl Engine {
         Ok(values)
     }
 
-    /// What both tiers hold of these keys, in their order.
-    pub(crate) async fn find_many(&self, keys: &[&str]) -> Result<Vec<Found>, Error> {
+    /// What both tiers hold of these keys, in their order. Tier 1 gets `copies` of what the store has, or none.
+    pub(crate) async fn find_many(&self, keys: &[&str], copies: bool) -> Result<Vec<Found>, Error> {
         for key in keys {
             check_key(key)?;
         }
@@ -125,7 +129,7 @@ impl Engine {
                 .collect();
             let full =
                 missing.iter().map(|&at| self.namespace.key(keys[at])).collect::<Result<Vec<_>, _>>()?;
-            for (at, stored) in missing.into_iter().zip(self.fetch_many(&**store, &full).await) {
+            for (at, stored) in missing.into_iter().zip(self.fetch_many(&**store, &full, copies).await) {
                 found[at] = Some(self.or_held(self.seed.hash(keys[at]), keys[at], stored));
             }
         }
@@ -133,14 +137,14 @@ impl Engine {
         Ok(found.into_iter().map(|found| found.unwrap_or_else(absent)).collect())
     }
 
-    async fn fetch_many(&self, store: &dyn Store, keys: &[Key]) -> Vec<Found> {
+    async fn fetch_many(&self, store: &dyn Store, keys: &[Key], copies: bool) -> Vec<Found> {
         if keys.is_empty() {
             return Vec::new();
         }
         let hashes: Vec<u64> = keys.iter().map(|key| self.seed.hash(key.user())).collect();
         let now = self.timer.now();
-        let asked: Vec<_> =
-            keys.iter().zip(&hashes).map(|(key, &hash)| self.question(hash, key.user(), now)).collect();
+        let ask = |key: &Key, hash| self.question(hash, key.user(), now).with_copies(copies);
+        let asked: Vec<_> = keys.iter().zip(&hashes).map(|(key, &hash)| ask(key, hash)).collect();
         let asking = async {
             let answers = store.get_many(keys).await;
             // A call all of whose answers are errors failed as a whole.

@@ -60,7 +60,8 @@ impl Cache {
                 Ok(values.into_iter().map(|(key, value)| (key, Value::typed(Arc::new(value)))).collect())
             })
         });
-        Box::pin(self.engine.get_many_or_load(&keys, options, loader)).await
+        let loading = self.engine.get_many_or_load(&keys, options, loader);
+        Box::pin(self.engine.traced("get_many_or_load", "", loading)).await
     }
 }
 
@@ -109,10 +110,10 @@ impl Engine {
         self.check_tags(!options.entry.tags.is_empty())?;
         let deadline = self.load_deadline(options.load_timeout);
         let mut loader = Some(loader);
-        let mut reading = Some(self.reading("get_many_or_load"));
+        let mut reading = Some(self.reading_many("get_many_or_load"));
         loop {
             let as_of = self.marks.newest();
-            let found = self.find_many(keys).await?;
+            let found = self.find_many(keys, true).await?;
             let mut members = Vec::new();
             let mut parts = Vec::with_capacity(keys.len());
             for (&key, found) in keys.iter().zip(found) {

@@ -11,12 +11,18 @@ use parking_lot::Mutex;
 /// When the store is left alone, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "CircuitBreaker")]
+#[doc(alias = "CacheWithCircuitBreaker")]
+#[doc(alias = "record_success")]
+#[doc(alias = "record_failure")]
 pub struct BreakerSettings {
     /// So many failures in a row open it: 1 to 1000, 5 by default. A call that took too long is a failure.
+    #[doc(alias = "failure_threshold")]
     pub failures: u32,
     /// Half of this many last calls failing open it too: 2 to 64, 20 by default.
     pub window: u32,
     /// How long it stays open unless a heartbeat of the link succeeds earlier: 1 ms to 1 hour, 30 s by default.
+    #[doc(alias = "recovery_timeout")]
     pub open_for: Duration,
 }
 

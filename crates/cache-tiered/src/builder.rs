@@ -89,7 +89,7 @@ impl CacheBuilder {
         problems.configuration()?;
         let local = self.local.unwrap_or_else(|| Arc::new(NoLocalTier));
         let engine = Engine::new(self.namespace, self.settings, local, self.store, self.timer, self.observer);
-        Ok(Cache { engine })
+        Ok(Cache { engine, is_confirmed: false })
     }
 }
 

@@ -15,11 +15,13 @@ use crate::settings::Settings;
 /// ([`get`](Cache::get), [`get_with_receipt`](Cache::get_with_receipt), [`exists`](Cache::exists), [`ttl`](Cache::ttl)),
 /// writes ([`set`](Cache::set), [`delete`](Cache::delete), [`expire`](Cache::expire)), loads
 /// ([`get_or_load`](Cache::get_or_load)), many at once ([`get_many`](Cache::get_many), [`set_many`](Cache::set_many),
-/// [`get_many_or_load`](Cache::get_many_or_load)), and invalidation of many
-/// ([`invalidate_tag`](Cache::invalidate_tag), [`clear`](Cache::clear)).
+/// [`get_many_or_load`](Cache::get_many_or_load), [`warm`](Cache::warm), [`preload`](Cache::preload)), invalidation of many
+/// ([`invalidate_tag`](Cache::invalidate_tag), [`clear`](Cache::clear)), and views of one type ([`typed`](Cache::typed)).
 #[derive(Clone)]
 pub struct Cache {
     pub(crate) engine: Arc<Engine>,
+    /// Whether this handle may void many entries of a cache in production.
+    pub(crate) is_confirmed: bool,
 }
 
 impl Cache {

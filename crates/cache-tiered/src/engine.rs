@@ -25,6 +25,7 @@ use crate::outbox::Outbox;
 use crate::receipt::kept_by;
 use crate::replay::Replay;
 use crate::settings::Settings;
+use crate::trace;
 use crate::turn::Turns;
 use crate::writing::Writing;
 
@@ -260,8 +261,16 @@ impl Engine {
     }
 
     pub(crate) fn tell<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        let traced = trace::is_on();
+        if !traced && self.observer.is_none() {
+            return;
+        }
+        let event = event();
+        if traced {
+            trace::event(&self.namespace, &event);
+        }
         if let Some(observer) = &self.observer {
-            observer.event(&event());
+            observer.event(&event);
         }
     }
 

@@ -37,6 +37,14 @@ pub(crate) struct Question {
     deadline: Moment,
     /// Whether something waited for the key then: the answer may have come before the store was told.
     hidden: bool,
+    /// Whether tier 1 is to have a copy of the answer.
+    copies: bool,
+}
+
+impl Question {
+    pub(crate) fn with_copies(self, copies: bool) -> Self {
+        Self { copies, ..self }
+    }
 }
 
 /// What tier 2 holds under the key, as far as a later write must know.
@@ -207,7 +215,7 @@ impl Engine {
     pub(crate) fn question(&self, hash: u64, key: &str, now: Moment) -> Question {
         let hidden = self.outbox.hides(key, None).is_some();
         let deadline = now + self.settings.store_timeout;
-        Question { token: self.local.token(hash), sent_at: now, deadline, hidden }
+        Question { token: self.local.token(hash), sent_at: now, deadline, hidden, copies: true }
     }
 
     /// Takes in a store's answer: opens it, judges it, and keeps a copy in tier 1 if nothing happened to the key
@@ -220,7 +228,7 @@ impl Engine {
         read: Read,
         asked: Question,
     ) -> Found {
-        let Question { token, sent_at, deadline, hidden } = asked;
+        let Question { token, sent_at, deadline, hidden, copies } = asked;
         let Read { found: Some(stored), link, tracked } = read else {
             return Found::nothing(Status::Absent, Seen::Nothing);
         };
@@ -262,7 +270,8 @@ impl Engine {
             return Found::nothing(Status::Absent, Seen::Useless(meta.version));
         }
         let entry = LocalEntry { value: Value::Encoded(Arc::new(payload)), meta, weight };
-        if let Some(copy) = self.copy_of(&entry, tracked, sent_at)
+        if copies
+            && let Some(copy) = self.copy_of(&entry, tracked, sent_at)
             && !self.writing.is_under_way(hash, key.user())
         {
             self.copy(hash, key.user(), copy, Fill::Promote(token));

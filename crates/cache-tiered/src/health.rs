@@ -8,6 +8,8 @@ use crate::engine::Engine;
 impl Cache {
     /// Tries the store out (put, get and remove of a key that nobody else uses) and says how the cache is. Takes at most
     /// three times `store_timeout`; counts as no operation.
+    #[doc(alias = "cache_health_check")]
+    #[doc(alias = "diagnose_cache_issues")]
     pub async fn health(&self) -> Health {
         Box::pin(self.engine.health()).await
     }

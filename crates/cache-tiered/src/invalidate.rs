@@ -11,21 +11,27 @@ impl Cache {
     /// too, also if its loader names the tag only afterwards. An entry keeps the tags that it was stored with.
     ///
     /// # Errors
-    /// [`Validation`](cache_core::ErrorKind::Validation) for a bad tag,
+    /// [`Validation`](cache_core::ErrorKind::Validation) for a bad tag, and on a cache in production without
+    /// [`confirmed`](Cache::confirmed);
     /// [`Unsupported`](cache_core::ErrorKind::Unsupported) if the store has no marks; if the store is away,
     /// [`Unavailable`](cache_core::ErrorKind::Unavailable) with [`Error::is_queued`]: this process has let go of the
     /// entries, and the store will be told as soon as it is back.
     pub async fn invalidate_tag(&self, tag: impl AsRef<str> + Send) -> Result<(), Error> {
         let mark = Mark::tag(tag.as_ref()).map_err(|error| error.in_operation("invalidate_tag"))?;
-        Box::pin(self.engine.invalidate(mark, "invalidate_tag")).await
+        self.may_void_many().map_err(|error| error.in_operation("invalidate_tag"))?;
+        let invalidating = self.engine.invalidate(mark, "invalidate_tag");
+        Box::pin(self.engine.traced("invalidate_tag", "", invalidating)).await
     }
 
     /// Voids every entry of this cache's namespace, and no other's, in one step.
     ///
     /// # Errors
     /// As [`Cache::invalidate_tag`].
+    #[doc(alias = "invalidate_all")]
+    #[doc(alias = "clear_all_cache")]
     pub async fn clear(&self) -> Result<(), Error> {
-        Box::pin(self.engine.invalidate(Mark::Clear, "clear")).await
+        self.may_void_many().map_err(|error| error.in_operation("clear"))?;
+        Box::pin(self.engine.traced("clear", "", self.engine.invalidate(Mark::Clear, "clear"))).await
     }
 }
 

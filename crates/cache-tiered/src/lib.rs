@@ -7,6 +7,7 @@ mod breaker;
 mod builder;
 mod cache;
 mod claim;
+mod confirm;
 mod counters;
 mod data;
 mod decide;
@@ -14,8 +15,10 @@ mod engine;
 mod find;
 mod flight;
 mod gate;
+mod glob;
 mod health;
 mod invalidate;
+mod keys;
 mod lease;
 mod load;
 mod load_task;
@@ -34,7 +37,10 @@ mod settings;
 mod shards;
 mod stats;
 mod timer;
+mod trace;
 mod turn;
+mod typed;
+mod warm;
 mod watched;
 mod write;
 mod writing;
@@ -47,12 +53,15 @@ pub use cache::Cache;
 pub use cache_codec::Keyring;
 pub use cache_codec::{Compression, Limits};
 pub use cache_core::{
-    BreakerState, BreakerStats, Coherence, Error, ErrorKind, Format, Health, HealthStatus, LoadOptions,
-    LoadStats, MemoryUsage, Namespace, QueueStats, ReadStats, RefusedStats, SetOptions, StaleMode, Stats,
-    Status, Tier, Ttl, WriteStats,
+    Aged, BreakerState, BreakerStats, Coherence, Error, ErrorKind, Format, Health, HealthStatus, KeySpace,
+    LoadOptions, LoadStats, MemoryUsage, Namespace, QueueStats, ReadStats, RefusedStats, SetOptions,
+    StaleMode, Stats, Status, Tier, Ttl, TtlPolicy, WriteStats,
 };
+pub use confirm::Confirm;
 pub use data::Data;
 pub use loader::{LoadScope, Loaded, Loader, Plain, Scoped};
 pub use receipt::Receipt;
 pub use settings::{OnStoreError, Settings};
 pub use timer::TokioTimer;
+pub use typed::TypedCache;
+pub use warm::{Progress, WarmOptions};

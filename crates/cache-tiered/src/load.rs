@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cache_core::{
     Error, ErrorKind, LoadOptions, Meta, Moment, ReadResult, StaleMode, Status, Tier, check_key,
 };
+use tracing::Instrument;
 
 use crate::cache::Cache;
 use crate::data::Data;
@@ -15,6 +16,7 @@ use crate::flight::{Ending, GaveUp, Joined, Lead, Seat};
 use crate::load_task::{self, LoadOutcome, LoadTask};
 use crate::loader::{self, ErasedLoader, Loader};
 use crate::reentry::{self, Frame};
+use crate::trace;
 use crate::watched::Reading;
 
 impl Cache {
@@ -55,6 +57,11 @@ impl Cache {
         loader: impl Loader<T, Kind>,
     ) -> Result<Arc<T>, Error> {
         let asked = Ask::new(&self.engine, key.as_ref(), options.into())?;
+        if trace::is_on() {
+            let (engine, key) = (asked.engine, asked.key);
+            return Box::pin(engine.traced("get_or_load", key, asked.answer_traced(loader::erase(loader))))
+                .await;
+        }
         if let Some(value) = self.engine.peek(asked.hash, asked.key, "get_or_load") {
             return Ok(value);
         }
@@ -92,6 +99,13 @@ impl<'a> Ask<'a> {
 }
 
 impl Ask<'_> {
+    async fn answer_traced<T: Data>(self, loader: ErasedLoader) -> Result<Arc<T>, Error> {
+        match self.engine.peek_traced(self.hash, self.key, "get_or_load") {
+            Some(value) => Ok(value),
+            None => self.answer(loader).await,
+        }
+    }
+
     pub(crate) async fn answer<T: Data>(self, loader: ErasedLoader) -> Result<Arc<T>, Error> {
         let Self { engine, hash, key, .. } = self;
         engine.check_open()?;
@@ -348,7 +362,8 @@ impl Engine {
 pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
     match tokio::runtime::Handle::try_current() {
         Ok(runtime) => {
-            runtime.spawn(task);
+            // What a load logs belongs to the operation that began it.
+            runtime.spawn(task.in_current_span());
             Ok(())
         }
         Err(_) => Err(Error::new(

@@ -99,9 +99,10 @@ impl LoadScope {
         self.0.lock().options.tags.push(tag.into());
     }
 
-    /// Fresh for this long, instead of what the options say.
-    pub fn ttl(&self, fresh_for: Duration) {
-        self.0.lock().options.fresh_for = Some(fresh_for);
+    /// Fresh for this long, instead of what the options say: a `Duration`, a [`Ttl`](cache_core::Ttl), or what a
+    /// [`TtlPolicy`](cache_core::TtlPolicy) answered.
+    pub fn ttl(&self, fresh_for: impl Into<Duration>) {
+        self.0.lock().options.fresh_for = Some(fresh_for.into());
     }
 
     /// Servable stale for this long, instead of what the options say.

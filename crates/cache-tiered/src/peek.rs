@@ -7,6 +7,7 @@ use cache_core::{Event, Moment, ReadResult, Status, Tier};
 use crate::counters::{SAMPLE, is_sampled};
 use crate::data::Data;
 use crate::engine::Engine;
+use crate::trace;
 
 impl Engine {
     /// The value of a fresh entry of tier 1 that is held as `T`. The hit path: no lock but the shard's, no allocation.
@@ -26,6 +27,23 @@ impl Engine {
         if began != Moment::NEVER {
             self.tell_hit(key, operation, began);
         }
+        Some(value)
+    }
+
+    /// As [`Engine::peek`], for those who look at each hit.
+    pub(crate) fn peek_traced<T: Data>(
+        &self,
+        hash: u64,
+        key: &str,
+        operation: &'static str,
+    ) -> Option<Arc<T>> {
+        let began = self.timer.now();
+        let value = self.peek(hash, key, operation)?;
+        let (tier, result, status) = (Tier::Local, ReadResult::Hit, Status::Fresh);
+        let took = self.timer.now().since(began);
+        trace::record(result, tier, status, took);
+        let read = Event::Read { key, operation, tier, result, status, stale_by: None, took, stands_for: 1 };
+        trace::event(&self.namespace, &read);
         Some(value)
     }
 

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::find::Found;
 use crate::receipt::Receipt;
 use crate::settings::OnStoreError;
+use crate::trace;
 
 impl Cache {
     /// The fresh value of `key`, or `None` for a miss. Never runs or waits for a loader.
@@ -35,6 +36,9 @@ impl Cache {
         let key = key.as_ref();
         check_key(key)?;
         let hash = self.engine.seed.hash(key);
+        if trace::is_on() {
+            return Box::pin(self.engine.traced("get", key, self.engine.get_traced(hash, key))).await;
+        }
         if let Some(value) = self.engine.peek(hash, key, "get") {
             return Ok(Some(value));
         }
@@ -46,6 +50,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::get`].
+    #[doc(alias = "debug_cache_operations")]
     pub async fn get_with_receipt<T: Data>(
         &self,
         key: impl AsRef<str> + Send,
@@ -53,8 +58,32 @@ impl Cache {
         let key = key.as_ref();
         check_key(key)?;
         let hash = self.engine.seed.hash(key);
-        let (value, found) = Box::pin(self.engine.read::<T>(hash, key)).await?;
+        let reading = self.engine.traced("get_with_receipt", key, self.engine.read::<T>(hash, key));
+        let (value, found) = Box::pin(reading).await?;
         Ok((value, self.engine.receipt(&found)))
+    }
+
+    /// The fresh value of `key`, or `default`: for a miss, and also if the cache cannot say, for whatever reason. For values
+    /// that one can do without; an error of the caller's own (a bad key) is logged as a warning. `default` is not stored.
+    ///
+    /// ```
+    /// # use cache_tiered::Cache;
+    /// # async fn example(cache: &Cache) {
+    /// let limit = cache.get_or_default("config:rate_limit", 100_u32).await;
+    /// # }
+    /// ```
+    #[doc(alias = "robust_cache_get")]
+    pub async fn get_or_default<T: Data>(&self, key: impl AsRef<str> + Send, default: T) -> Arc<T> {
+        match self.get(key).await {
+            Ok(Some(value)) => value,
+            Ok(None) => Arc::new(default),
+            Err(error) => {
+                if !error.is_infrastructure() {
+                    tracing::warn!(cache = self.namespace().as_str(), %error, "answered with a default");
+                }
+                Arc::new(default)
+            }
+        }
     }
 
     /// Whether there is a fresh value. Not counted as a read.
@@ -74,13 +103,20 @@ impl Cache {
         check_key(key)?;
         let hash = self.engine.seed.hash(key);
         self.engine.check_open()?;
-        let found = Box::pin(self.engine.find(hash, key)).await;
+        let found = Box::pin(self.engine.traced("ttl", key, self.engine.find(hash, key))).await;
         self.engine.may_degrade(&found)?;
         Ok(self.engine.fresh_for(&found))
     }
 }
 
 impl Engine {
+    async fn get_traced<T: Data>(&self, hash: u64, key: &str) -> Result<Option<Arc<T>>, Error> {
+        match self.peek_traced(hash, key, "get") {
+            Some(value) => Ok(Some(value)),
+            None => self.read(hash, key).await.map(|(value, _)| value),
+        }
+    }
+
     /// The slow path of a read: both tiers, without a loader.
     async fn read<T: Data>(&self, hash: u64, key: &str) -> Result<(Option<Arc<T>>, Found), Error> {
         self.check_open()?;

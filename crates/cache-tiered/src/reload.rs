@@ -31,7 +31,8 @@ impl Cache {
         loader: impl Loader<T, Kind>,
     ) -> Result<Arc<T>, Error> {
         let asked = Ask::new(&self.engine, key.as_ref(), options.into())?;
-        Box::pin(asked.reload(loader::erase(loader))).await
+        let (engine, key) = (asked.engine, asked.key);
+        Box::pin(engine.traced("reload", key, asked.reload(loader::erase(loader)))).await
     }
 }
 

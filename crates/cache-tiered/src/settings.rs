@@ -62,6 +62,10 @@ pub struct Settings {
     pub claims: bool,
     /// Whether `get_or_load` waits until the store has what was loaded. Off by default.
     pub wait_for_write: bool,
+    /// Whether what is stored is of importance: [`clear`](crate::Cache::clear) and
+    /// [`invalidate_tag`](crate::Cache::invalidate_tag) are refused then, unless they are
+    /// [`confirmed`](crate::Cache::confirmed). Off by default.
+    pub production: bool,
     /// The keys that stored values are sealed with. With them values that are not sealed are refused, and removed.
     #[cfg(feature = "seal")]
     pub sealing: Option<cache_codec::Keyring>,
@@ -87,6 +91,7 @@ impl Default for Settings {
             replay_queue: 10_000,
             claims: true,
             wait_for_write: false,
+            production: false,
             #[cfg(feature = "seal")]
             sealing: None,
         }

@@ -8,12 +8,15 @@ use cache_core::{Event, Health, Moment, ReadResult, Stats, Tier, Watched, WriteR
 use crate::cache::Cache;
 use crate::engine::Engine;
 use crate::find::Found;
+use crate::trace;
 
 /// A read under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reading {
     /// Which call it is.
     pub(crate) operation: &'static str,
+    /// Whether it is of one key.
+    pub(crate) of_one: bool,
     /// When it began, if somebody watches.
     pub(crate) began: Option<Moment>,
 }
@@ -32,11 +35,16 @@ pub(crate) struct Wrote<'a> {
 impl Engine {
     /// The time, if somebody watches.
     pub(crate) fn watched_since(&self) -> Option<Moment> {
-        self.observer.as_ref().map(|_| self.timer.now())
+        (self.observer.is_some() || trace::is_on()).then(|| self.timer.now())
     }
 
     pub(crate) fn reading(&self, operation: &'static str) -> Reading {
-        Reading { operation, began: self.watched_since() }
+        Reading { operation, of_one: true, began: self.watched_since() }
+    }
+
+    /// A read of many keys, each of which is told.
+    pub(crate) fn reading_many(&self, operation: &'static str) -> Reading {
+        Reading { of_one: false, ..self.reading(operation) }
     }
 
     pub(crate) fn tell_read(
@@ -56,16 +64,12 @@ impl Engine {
             .as_ref()
             .filter(|(entry, _)| result == ReadResult::Stale && entry.meta.fresh_until > Moment::START)
             .map(|(entry, _)| now.since(entry.meta.fresh_until));
-        self.tell(|| Event::Read {
-            key,
-            operation: reading.operation,
-            tier: tier.unwrap_or(last),
-            result,
-            status: found.status,
-            stale_by,
-            took: now.since(began),
-            stands_for: 1,
-        });
+        let (operation, tier, took) = (reading.operation, tier.unwrap_or(last), now.since(began));
+        if reading.of_one && trace::is_on() {
+            trace::record(result, tier, found.status, took);
+        }
+        let status = found.status;
+        self.tell(|| Event::Read { key, operation, tier, result, status, stale_by, took, stands_for: 1 });
     }
 
     pub(crate) fn tell_write(&self, wrote: &Wrote<'_>) {

@@ -41,6 +41,7 @@ impl Cache {
     /// marks, [`ErrorKind::Closed`]. What the store refuses for what it is (too large for it, not allowed) is the store's
     /// error, and what was there before stays there. A failing store is an error only with [`OnStoreError::Fail`] (or if not
     /// even a clear could be queued); else the value is served by this process, and written to the store when it is back.
+    #[doc(alias = "robust_cache_set")]
     pub async fn set<T: Serialize + Sync + ?Sized>(
         &self,
         key: impl AsRef<str> + Send,
@@ -49,7 +50,7 @@ impl Cache {
     ) -> Result<(), Error> {
         let key = key.as_ref();
         let (encoded, keep) = self.engine.prepare(key, value, &options.into())?;
-        Box::pin(self.engine.write(key, encoded, keep)).await
+        Box::pin(self.engine.traced("set", key, self.engine.write(key, encoded, keep))).await
     }
 
     /// Removes the value of `key`: it is gone, also as a stale one, and what is being loaded for it is not kept.
@@ -61,7 +62,7 @@ impl Cache {
     pub async fn delete(&self, key: impl AsRef<str> + Send) -> Result<(), Error> {
         let key = key.as_ref();
         check_key(key)?;
-        Box::pin(self.engine.delete(key)).await
+        Box::pin(self.engine.traced("delete", key, self.engine.delete(key))).await
     }
 
     /// Makes the value of `key` stale: `get` misses from now on, and `get_or_load` may serve it while it loads a new
@@ -72,7 +73,7 @@ impl Cache {
     pub async fn expire(&self, key: impl AsRef<str> + Send) -> Result<(), Error> {
         let key = key.as_ref();
         check_key(key)?;
-        Box::pin(self.engine.expire(key)).await
+        Box::pin(self.engine.traced("expire", key, self.engine.expire(key))).await
     }
 }
 

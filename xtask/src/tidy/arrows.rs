@@ -42,8 +42,8 @@ const LAYERS: &[Layer] = &[
     tool("xtask", &[]),
 ];
 
-/// Comparisons and checks know everybody.
-const FREE: &[&str] = &["benches", "checks"];
+/// Comparisons, checks and applications know everybody.
+const FREE: &[&str] = &["benches", "checks", "web-app"];
 
 const STRANGERS: &[&str] = &["cache-memory", "cache-redis", "cache-ai", "cache-monitor"];
 

@@ -5,14 +5,17 @@ use crate::rust::tokens;
 use crate::tree::{Dependency, File, Package, Tree};
 
 /// Declared dependencies that the crate's code does not name. Those of tests may be named by doc tests, which are
-/// comments, and by the README.
+/// comments, by the README, and by pages that the crate includes.
 pub(super) fn dependencies(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for package in &tree.packages {
         let source = tree.source(package);
         let folder = tree.folder(package);
-        let everything: Vec<&File> =
-            tree.below(&folder, ".rs").into_iter().chain(tree.file(&format!("{folder}/README.md"))).collect();
+        let code = tree.below(&folder, ".rs");
+        let included = |page: &&File| code.iter().any(|file| file.text.contains(&page.path));
+        let pages = tree.below("docs", ".md").into_iter().filter(included);
+        let readme = tree.file(&format!("{folder}/README.md"));
+        let everything: Vec<&File> = code.iter().copied().chain(readme).chain(pages).collect();
         for dependency in &package.dependencies {
             let name = dependency.rename.as_ref().unwrap_or(&dependency.name).replace('-', "_");
             let is_used = if dependency.is_shipped() {

@@ -101,8 +101,7 @@ fn word(value: &impl Serialize) -> String {
 
 pub(super) async fn run(global: &Global, args: &StatsArgs, out: Out) -> Result<Exit, Failure> {
     let target = Target::open(global).await?;
-    let mut config = target::config(global)?;
-    config.ai = None;
+    let config = target::plain_config(global)?;
     let health = CacheFactory::new().from_config(config).await?.health().await;
     let bar = out.progress(0, "keys");
     let keys = Keys::matching(&target, "*", args.limit, &bar).await?;

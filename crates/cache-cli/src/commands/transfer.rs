@@ -4,7 +4,7 @@
 //! models have a form of their own with checksums, which `cache-ai` writes and reads.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::args::{ExportArgs, Global, ImportArgs, WarmArgs};
+use crate::draft::Draft;
 use crate::entry::State;
 use crate::exit::{Exit, Failure};
 use crate::json;
@@ -102,17 +103,24 @@ pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Resu
         |error: std::io::Error| Failure::failed(format!("{}: {}", args.file.display(), error.kind()));
     // Connected first: a file that nothing comes into is not begun.
     let target = Target::open(global).await?;
-    let file = if args.overwrite { File::create(&args.file) } else { File::create_new(&args.file) };
-    let mut writer = BufWriter::new(file.map_err(cannot)?);
+    let mut draft = Draft::new(&args.file, args.overwrite).map_err(cannot)?;
     if args.ai {
         let ai = CacheFactory::new().ai_from_config(strict(target::config(global)?)).await?;
-        let count = ai.export(&mut writer).await?.answers;
+        let exported = ai.export(&mut draft).await.map_err(|error| {
+            // The file's failure is not the store's.
+            match error.downcast_ref::<std::io::Error>() {
+                Some(failed) => cannot(failed.kind().into()),
+                None => error.into(),
+            }
+        });
+        let count = exported?.answers;
+        draft.finish().map_err(cannot)?;
         out.report(&Transferred { what: "answers exported", count, skipped: 0, why: "" })?;
         return Ok(Exit::Fine);
     }
     let bar = out.progress(0, "exported");
     let keys = Keys::matching(&target, &args.pattern, u64::MAX, &bar).await?;
-    let (mut count, mut skipped, mut written) = (0, 0, Ok(()));
+    let (mut count, mut skipped, mut written) = (0, keys.foreign.len() as u64, Ok(()));
     keys.each(&target, &bar, |key, entry| {
         let about = entry.about.as_ref().filter(|_| entry.state == State::Fresh);
         let value = entry.value(key).and_then(|encoded| json::whole(&encoded));
@@ -128,13 +136,13 @@ pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Resu
         };
         let line = serde_json::to_string(&line).map_err(std::io::Error::from);
         if written.is_ok() {
-            written = line.and_then(|line| writeln!(writer, "{line}"));
+            written = line.and_then(|line| writeln!(draft, "{line}"));
         }
         count += 1;
     })
     .await?;
     bar.finish_and_clear();
-    written.and_then(|()| writer.flush()).map_err(cannot)?;
+    written.and_then(|()| draft.finish()).map_err(cannot)?;
     let why = "not fresh, or of a type that JSON does not have";
     out.report(&Transferred { what: "exported", count, skipped, why })?;
     Ok(Exit::Fine)
@@ -142,8 +150,7 @@ pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Resu
 
 /// A cache that says so when the store did not take something.
 async fn cache(global: &Global) -> Result<Cache, Failure> {
-    let mut config = strict(target::config(global)?);
-    config.ai = None;
+    let config = strict(target::plain_config(global)?);
     Ok(CacheFactory::new().from_config(config).await?)
 }
 

@@ -1,6 +1,6 @@
 //! `watch`: what changes, tick by tick.
 
-use std::io::IsTerminal;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use cache_core::{LinkStatus, Store};
@@ -9,12 +9,13 @@ use serde::Serialize;
 use super::stats::Server;
 use crate::args::WatchArgs;
 use crate::exit::{Exit, Failure};
-use crate::out::{Level, Out, Page, Report};
+use crate::out::{Level, Out, Page, Reader, Report};
+use crate::screen::{Screen, bars};
 use crate::shown;
 use crate::target::Target;
 
-/// Back to the top of the terminal, and nothing below.
-const CLEAR: &str = "\u{1b}[H\u{1b}[2J";
+/// So many ticks are shown as bars.
+const SHOWN: usize = 60;
 
 #[derive(Serialize)]
 struct Tick {
@@ -61,22 +62,89 @@ impl Report for Tick {
     }
 }
 
-/// Ends after `count` ticks, or with the program.
+/// What is drawn on a terminal: the last tick, and how it went before.
+#[derive(Serialize)]
+struct Live<'a> {
+    url: String,
+    interval: Duration,
+    ticks: &'a VecDeque<Tick>,
+}
+
+impl Report for Live<'_> {
+    fn show(&self, page: &mut Page) {
+        let Some(last) = self.ticks.back() else { return };
+        page.heading(&format!(
+            "{}, every {}; Ctrl-C ends",
+            shown::text(&self.url),
+            shown::time(self.interval)
+        ));
+        last.show(page);
+        page.line("");
+        let of = |number: fn(&Tick) -> Option<u64>| bars(self.ticks.iter().map(number));
+        page.pairs([
+            ("commands/s", of(|tick| tick.commands_per_second)),
+            ("hits", of(|tick| tick.new_hits)),
+            ("misses", of(|tick| tick.new_misses)),
+            ("ping", of(|tick| tick.ping_us)),
+            ("memory", of(|tick| tick.server.as_ref().map(|server| server.used_bytes))),
+        ]);
+    }
+}
+
+/// Ends after `count` ticks, when it is told to stop, or when nobody reads any more.
 pub(super) async fn run(target: &Target, args: &WatchArgs, out: Out) -> Result<Exit, Failure> {
     let interval = Duration::from_millis(args.interval_ms);
+    let cannot = |error: std::io::Error| Failure::failed(format!("nothing can be drawn: {error}"));
+    let screen = if out.is_json() { None } else { Screen::enter().map_err(cannot)? };
     let mut before: Option<(Instant, Server)> = None;
-    let mut number = 0;
-    loop {
-        number += 1;
-        let tick = tick(target, number, &mut before).await;
-        if !out.is_json() && std::io::stdout().is_terminal() {
-            out.print(CLEAR)?;
+    let mut ticks = VecDeque::new();
+    let stopped = stopped();
+    tokio::pin!(stopped);
+    for number in 1.. {
+        let tick = tokio::select! {
+            tick = tick(target, number, &mut before) => tick,
+            () = &mut stopped => break,
+        };
+        if screen.is_none() && out.report(&tick)? == Reader::HasSeenEnough {
+            return Ok(Exit::Fine);
         }
-        out.report(&tick)?;
+        if ticks.len() == SHOWN {
+            ticks.pop_front();
+        }
+        ticks.push_back(tick);
+        if let Some(screen) = &screen {
+            let url = target.inspection.url.to_string();
+            screen.draw(&out.text(&Live { url, interval, ticks: &ticks })?).map_err(cannot)?;
+        }
         if Some(number) == args.count {
-            return Ok(if tick.reachable { Exit::Fine } else { Exit::Unreachable });
+            break;
         }
-        tokio::time::sleep(interval).await;
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            () = &mut stopped => break,
+        }
+    }
+    let Some(last) = ticks.back() else { return Ok(Exit::Fine) };
+    if screen.is_some() {
+        // The other screen is gone: what was seen last stays.
+        drop(screen);
+        out.report(last)?;
+    }
+    Ok(if last.reachable { Exit::Fine } else { Exit::Unreachable })
+}
+
+/// Waits for Ctrl-C, or for another word to end; for ever if none can be heard.
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut end) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = end.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

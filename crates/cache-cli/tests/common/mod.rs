@@ -80,3 +80,15 @@ pub(crate) fn run_json(server: &RedisServer, namespace: &str, arguments: &[&str]
     let ran = run(server, namespace, &all);
     (ran.code, ran.json())
 }
+
+/// A terminal: our end, and the one that a program is given.
+#[cfg(unix)]
+pub(crate) fn terminal() -> (std::fs::File, std::fs::File) {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&ours).and_then(|()| unlockpt(&ours)).unwrap();
+    let name = ptsname(&ours, Vec::new()).unwrap();
+    let theirs = std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    (std::fs::File::from(ours), theirs)
+}

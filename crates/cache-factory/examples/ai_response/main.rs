@@ -3,6 +3,8 @@
 //! The model is a stand-in on this machine, the client is the real one. Runs in memory first and then on a Redis server of
 //! its own. Ends with an error if a step is not as it should be.
 
+#[path = "../places/mod.rs"]
+mod places;
 mod stand_in;
 
 use async_openai::Client;
@@ -12,10 +14,9 @@ use cache_factory::ai::{AiCache, CachedOpenAi, PriceTable, Replay, Tenant};
 use cache_factory::durations::secs;
 use cache_testkit::redis::{Options, RedisServer};
 use futures_util::StreamExt;
+use places::{Failure, check};
 use serde_json::{Value, json};
 use stand_in::StandIn;
-
-type Failure = Box<dyn std::error::Error>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
@@ -105,8 +106,4 @@ async fn settled(cache: &AiCache) {
     while cache.cache().stats().loads.in_flight > 0 {
         tokio::task::yield_now().await;
     }
-}
-
-fn check(holds: bool, otherwise: &str) -> Result<(), Failure> {
-    if holds { Ok(()) } else { Err(otherwise.into()) }
 }

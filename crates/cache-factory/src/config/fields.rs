@@ -1,15 +1,33 @@
-//! The one list of settings that a configuration can hold. Files, variables and what is written all read it.
+//! The one list of settings that a configuration can hold. Files, variables, what is written and the schema read it.
 
+use super::CacheConfig;
+use super::allowed::Allowed::{self, Flag, OneOf, Seconds, Text, Whole};
 use super::value::Setting;
-use super::{AiConfig, BreakerConfig, CacheConfig, RedisConfig};
 
 /// Does the same thing with every field.
 pub(crate) trait Fields {
-    /// A field, and what is allowed in it, in words.
-    fn field<T: Setting>(&mut self, name: &'static str, allowed: &'static str, slot: &mut Option<T>);
+    /// A field, what it is for, and what is allowed in it.
+    fn field<T: Setting>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        allowed: &Allowed,
+        slot: &mut Option<T>,
+    );
+
+    /// Another name of the field that was shown last.
+    fn alias<T: Setting>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        allowed: &Allowed,
+        slot: &mut Option<T>,
+    ) {
+        self.field(name, about, allowed, slot);
+    }
 
     /// A table with fields of its own.
-    fn table<T: Table>(&mut self, name: &'static str, slot: &mut Option<T>);
+    fn table<T: Table>(&mut self, name: &'static str, about: &'static str, slot: &mut Option<T>);
 }
 
 /// What has fields.
@@ -18,70 +36,163 @@ pub(crate) trait Table: Default {
     fn visit<F: Fields>(&mut self, fields: &mut F);
 }
 
-const TTL: &str = "seconds from 0.001 to 31536000 (365 days)";
-const STALE: &str = "seconds from 0 to 31536000 (365 days)";
+const YEAR: f64 = 31_536_000.0;
+const DAY: f64 = 86_400.0;
+const TTL: Allowed = Seconds { least: 0.001, most: YEAR };
+const ENTRIES: Allowed = Whole { least: 0, most: 100_000_000 };
+pub(super) const MINUTE: Allowed = Seconds { least: 0.001, most: 60.0 };
+const HOUR: Allowed = Seconds { least: 0.0, most: 3600.0 };
+const ENVIRONMENTS: Allowed =
+    OneOf(&["development", "staging", "production", "high-performance", "ai-production"]);
 
 impl Table for CacheConfig {
     fn visit<F: Fields>(&mut self, fields: &mut F) {
-        fields.field("type", "`memory` or `redis`", &mut self.r#type);
-        fields.field("namespace", "a text of 1 to 128 bytes", &mut self.namespace);
-        fields.field("default_ttl", TTL, &mut self.default_ttl);
-        fields.field("stale_for", STALE, &mut self.stale_for);
-        fields.field("load_timeout", "seconds from 0.001 to 86400", &mut self.load_timeout);
-        fields.field("negative_window", "seconds from 0 to 3600", &mut self.negative_window);
-        fields.field("l1_cache_size", "a whole number from 0 to 100000000", &mut self.l1_cache_size);
-        fields.field("l1_max_bytes", "a whole number from 65536 to 1099511627776", &mut self.l1_max_bytes);
-        fields.field("max_value_bytes", "a whole number from 1 to 67108864", &mut self.max_value_bytes);
+        fields.field(
+            "type",
+            "Where the cache keeps what it holds: in this process alone, or in Redis too.",
+            &OneOf(&["memory", "redis"]),
+            &mut self.r#type,
+        );
+        fields.field(
+            "namespace",
+            "What sets this cache's keys apart from others in a shared store.",
+            &Text("a text of 1 to 128 bytes"),
+            &mut self.namespace,
+        );
+        fields.field(
+            "default_ttl",
+            "How long an entry is fresh when the caller does not say, in seconds.",
+            &TTL,
+            &mut self.default_ttl,
+        );
+        fields.field(
+            "environment",
+            "Whose defaults hold for what is not said.",
+            &ENVIRONMENTS,
+            &mut self.environment,
+        );
+        fields.field(
+            "stale_for",
+            "How long after that it may be served stale, in seconds.",
+            &Seconds { least: 0.0, most: YEAR },
+            &mut self.stale_for,
+        );
+        fields.field(
+            "load_timeout",
+            "The longest that a load may take, in seconds.",
+            &Seconds { least: 0.001, most: DAY },
+            &mut self.load_timeout,
+        );
+        fields.field(
+            "negative_window",
+            "How long after a failed load its error answers at once, in seconds.",
+            &HOUR,
+            &mut self.negative_window,
+        );
+        fields.field(
+            "l1_cache_size",
+            "Most entries in tier 1; 0 switches it off.",
+            &ENTRIES,
+            &mut self.l1_cache_size,
+        );
+        fields.alias("max_size", "Another name of l1_cache_size.", &ENTRIES, &mut self.l1_cache_size);
+        fields.field(
+            "enable_l1_cache",
+            "Whether there is a tier 1, of the size that is said or usual.",
+            &Flag,
+            &mut self.enable_l1_cache,
+        );
+        fields.field(
+            "l1_max_bytes",
+            "Most memory that tier 1 may take, in bytes.",
+            &Whole { least: 64 << 10, most: 1 << 40 },
+            &mut self.l1_max_bytes,
+        );
+        fields.field(
+            "max_value_bytes",
+            "The longest value, in bytes when serialised.",
+            &Whole { least: 1, most: 64 << 20 },
+            &mut self.max_value_bytes,
+        );
         fields.field(
             "compression_threshold",
-            "a whole number from 0 to 1048576",
+            "Longer values are compressed in the store, in bytes.",
+            &Whole { least: 0, most: 1 << 20 },
             &mut self.compression_threshold,
         );
-        fields.field("compression_level", "a whole number from 1 to 9", &mut self.compression_level);
-        fields.field("format", "`msgpack` or `json`", &mut self.format);
-        fields.field("store_timeout", "seconds from 0.001 to 60", &mut self.store_timeout);
-        fields.field("wait_for_write", "true or false", &mut self.wait_for_write);
-        fields.field("claims", "true or false", &mut self.claims);
-        fields.field("on_store_error", "`degrade` or `fail`", &mut self.on_store_error);
-        fields.field("lease", "seconds from 0.1 to 60", &mut self.lease);
-        fields.field("disconnected_max_age", "seconds from 0 to 86400", &mut self.disconnected_max_age);
-        fields.field("untracked_max_age", "seconds from 0 to 3600", &mut self.untracked_max_age);
-        fields.field("replay_queue", "a whole number from 1 to 100000", &mut self.replay_queue);
-        fields.field("production", "true or false", &mut self.production);
-        fields.table("breaker", &mut self.breaker);
-        fields.table("ai", &mut self.ai);
-        fields.table("redis", &mut self.redis);
-    }
-}
-
-impl Table for AiConfig {
-    fn visit<F: Fields>(&mut self, fields: &mut F) {
-        fields.field("text_hash_threshold", "a whole number from 0 to 100000", &mut self.text_hash_threshold);
         fields.field(
-            "operation_ttls",
-            "a table of seconds, or a text like qa=1800,translate=86400",
-            &mut self.operation_ttls,
+            "compression_level",
+            "How hard to compress: 1 to 3 are LZ4, 4 to 9 are zstd.",
+            &Whole { least: 1, most: 9 },
+            &mut self.compression_level,
         );
-        fields.field("store_no_request_text", "true or false", &mut self.store_no_request_text);
-        fields.field("only_if_cached", "true or false", &mut self.only_if_cached);
-    }
-}
-
-impl Table for BreakerConfig {
-    fn visit<F: Fields>(&mut self, fields: &mut F) {
-        fields.field("failures", "a whole number from 1 to 1000", &mut self.failures);
-        fields.field("window", "a whole number from 2 to 64", &mut self.window);
-        fields.field("open_for", "seconds from 0.001 to 3600", &mut self.open_for);
-    }
-}
-
-impl Table for RedisConfig {
-    fn visit<F: Fields>(&mut self, fields: &mut F) {
-        fields.field("url", "an address like redis://127.0.0.1:6379/0", &mut self.url);
-        fields.field("password", "a text", &mut self.password);
-        fields.field("password_file", "the path of a file", &mut self.password_file);
-        fields.field("connect_timeout", "seconds from 0.001 to 60", &mut self.connect_timeout);
-        fields.field("fail_on_connection_error", "true or false", &mut self.fail_on_connection_error);
-        fields.field("feed", "`auto`, `tracking`, `pubsub` or `ttl_only`", &mut self.feed);
+        fields.field("format", "How values are serialised.", &OneOf(&["msgpack", "json"]), &mut self.format);
+        fields.field(
+            "store_timeout",
+            "The longest that a call of the store may take, in seconds.",
+            &MINUTE,
+            &mut self.store_timeout,
+        );
+        fields.field(
+            "wait_for_write",
+            "Whether get_or_load waits until the store has what was loaded.",
+            &Flag,
+            &mut self.wait_for_write,
+        );
+        fields.field("claims", "Whether a key is loaded by one process at a time.", &Flag, &mut self.claims);
+        fields.field(
+            "on_store_error",
+            "What reads and fills do when the store fails.",
+            &OneOf(&["degrade", "fail"]),
+            &mut self.on_store_error,
+        );
+        fields.field(
+            "lease",
+            "How long tier 1 answers after the last sign of life of the store, in seconds.",
+            &Seconds { least: 0.1, most: 60.0 },
+            &mut self.lease,
+        );
+        fields.field(
+            "disconnected_max_age",
+            "How long after that it goes on while the store is away, in seconds.",
+            &Seconds { least: 0.0, most: DAY },
+            &mut self.disconnected_max_age,
+        );
+        fields.field(
+            "untracked_max_age",
+            "How long a copy answers whose later changes nobody announces, in seconds.",
+            &HOUR,
+            &mut self.untracked_max_age,
+        );
+        fields.field(
+            "replay_queue",
+            "Most keys and tags that are kept to be told to a store that is away.",
+            &Whole { least: 1, most: 100_000 },
+            &mut self.replay_queue,
+        );
+        fields.field(
+            "production",
+            "Whether clear and invalidation by tag need a Confirm, and cachectl an express word.",
+            &Flag,
+            &mut self.production,
+        );
+        fields.field(
+            "debug_logging",
+            "Whether what happens in the cache is logged, at the level debug.",
+            &Flag,
+            &mut self.debug_logging,
+        );
+        fields.table(
+            "breaker",
+            "When a store that fails is left alone, and for how long.",
+            &mut self.breaker,
+        );
+        fields.table(
+            "performance_monitor",
+            "What watches the cache, and what is worth an alert.",
+            &mut self.performance_monitor,
+        );
+        fields.table("ai", "What is special about a cache for answers of language models.", &mut self.ai);
+        fields.table("redis", "The Redis behind the cache.", &mut self.redis);
     }
 }

@@ -1,24 +1,27 @@
 //! Which of two configurations wins.
 
-use super::{AiConfig, BreakerConfig, CacheConfig, CacheType, RedisConfig};
+use super::{AiConfig, BreakerConfig, CacheConfig, CacheType, MonitorConfig, RedisConfig};
 
 impl CacheConfig {
     /// This, and `lower` where this says nothing. Where the cache keeps what it holds is one decision, and so is the
-    /// password of Redis: who makes it overrules all that `lower` says of the matter.
+    /// password of Redis, and whether there is a tier 1: who makes it overrules all that `lower` says of the matter.
     pub(crate) fn over(self, lower: Self) -> Self {
         let lower = match self.place() {
             Some(CacheType::Memory) => lower.without_store(),
             Some(CacheType::Redis) => Self { r#type: None, ..lower },
             None => lower,
         };
+        let lower = self.overruled_on_tier1(lower);
         Self {
             r#type: self.r#type.or(lower.r#type),
             namespace: self.namespace.or(lower.namespace),
             default_ttl: self.default_ttl.or(lower.default_ttl),
+            environment: self.environment.or(lower.environment),
             stale_for: self.stale_for.or(lower.stale_for),
             load_timeout: self.load_timeout.or(lower.load_timeout),
             negative_window: self.negative_window.or(lower.negative_window),
             l1_cache_size: self.l1_cache_size.or(lower.l1_cache_size),
+            enable_l1_cache: self.enable_l1_cache.or(lower.enable_l1_cache),
             l1_max_bytes: self.l1_max_bytes.or(lower.l1_max_bytes),
             max_value_bytes: self.max_value_bytes.or(lower.max_value_bytes),
             compression_threshold: self.compression_threshold.or(lower.compression_threshold),
@@ -33,6 +36,11 @@ impl CacheConfig {
             untracked_max_age: self.untracked_max_age.or(lower.untracked_max_age),
             replay_queue: self.replay_queue.or(lower.replay_queue),
             production: self.production.or(lower.production),
+            debug_logging: self.debug_logging.or(lower.debug_logging),
+            performance_monitor: match (self.performance_monitor, lower.performance_monitor) {
+                (Some(monitor), Some(lower)) => Some(monitor.over(lower)),
+                (monitor, lower) => monitor.or(lower),
+            },
             breaker: match (self.breaker, lower.breaker) {
                 (Some(breaker), Some(lower)) => Some(breaker.over(lower)),
                 (breaker, lower) => breaker.or(lower),
@@ -45,6 +53,18 @@ impl CacheConfig {
                 (Some(redis), Some(lower)) => Some(redis.over(lower)),
                 (redis, lower) => redis.or(lower),
             },
+        }
+    }
+
+    /// `lower` without what this overrules: it says that there is a tier 1, or that there is none.
+    fn overruled_on_tier1(&self, lower: Self) -> Self {
+        match (self.enable_l1_cache, self.l1_cache_size) {
+            (Some(false), _) | (None, Some(0)) => {
+                Self { enable_l1_cache: None, l1_cache_size: None, l1_max_bytes: None, ..lower }
+            }
+            (Some(true), _) if lower.l1_cache_size == Some(0) => Self { l1_cache_size: None, ..lower },
+            (None, Some(_)) => Self { enable_l1_cache: None, ..lower },
+            _ => lower,
         }
     }
 
@@ -81,7 +101,7 @@ impl CacheConfig {
 }
 
 impl AiConfig {
-    fn over(self, lower: Self) -> Self {
+    pub(crate) fn over(self, lower: Self) -> Self {
         let operation_ttls = match (self.operation_ttls, lower.operation_ttls) {
             // One by one, as they are given over the defaults.
             (Some(ttls), Some(mut lower)) => {
@@ -105,6 +125,21 @@ impl BreakerConfig {
             failures: self.failures.or(lower.failures),
             window: self.window.or(lower.window),
             open_for: self.open_for.or(lower.open_for),
+        }
+    }
+}
+
+impl MonitorConfig {
+    fn over(self, lower: Self) -> Self {
+        if self.enabled == Some(false) {
+            return self;
+        }
+        Self {
+            enabled: self.enabled.or(lower.enabled),
+            memory_warning: self.memory_warning.or(lower.memory_warning),
+            memory_critical: self.memory_critical.or(lower.memory_critical),
+            hit_ratio_warning: self.hit_ratio_warning.or(lower.hit_ratio_warning),
+            operation_slow: self.operation_slow.or(lower.operation_slow),
         }
     }
 }

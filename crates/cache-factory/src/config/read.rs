@@ -3,8 +3,9 @@
 use cache_core::Problems;
 
 use super::CacheConfig;
+use super::allowed::Allowed;
 use super::fields::{Fields, Table};
-use super::meant::meant;
+use super::meant::meant_here_or_elsewhere;
 use super::tree::Tree;
 use super::value::Setting;
 
@@ -25,7 +26,7 @@ fn visit(table: &mut impl Table, entries: Vec<(String, Tree)>, path: &str, probl
     table.visit(&mut reader);
     let Reader { entries, known, problems, .. } = reader;
     for (name, _) in entries {
-        let hint = meant(&name, known.iter().copied());
+        let hint = meant_here_or_elsewhere(&name, &known);
         problems.add(format!("{path}{name} is unknown, there are: {}{hint}", known.join(", ")));
     }
 }
@@ -55,7 +56,13 @@ impl Reader<'_> {
 }
 
 impl Fields for Reader<'_> {
-    fn field<T: Setting>(&mut self, name: &'static str, allowed: &'static str, slot: &mut Option<T>) {
+    fn field<T: Setting>(
+        &mut self,
+        name: &'static str,
+        _: &'static str,
+        allowed: &Allowed,
+        slot: &mut Option<T>,
+    ) {
         let Some(tree) = self.take(name) else { return };
         match T::read(tree) {
             Ok(value) => *slot = Some(value),
@@ -65,7 +72,23 @@ impl Fields for Reader<'_> {
         }
     }
 
-    fn table<T: Table>(&mut self, name: &'static str, slot: &mut Option<T>) {
+    fn alias<T: Setting>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        allowed: &Allowed,
+        slot: &mut Option<T>,
+    ) {
+        let (path, of) = (self.path, self.known.last().copied().unwrap_or_default());
+        let mut own = None;
+        self.field(name, about, allowed, &mut own);
+        self.problems.check(own.is_none() || slot.is_none(), || {
+            format!("{path}{name} and {path}{of} are one setting: leave out one of them")
+        });
+        *slot = slot.take().or(own);
+    }
+
+    fn table<T: Table>(&mut self, name: &'static str, _: &'static str, slot: &mut Option<T>) {
         match self.take(name) {
             None => {}
             Some(Tree::Table(entries)) => {

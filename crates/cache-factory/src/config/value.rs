@@ -9,6 +9,7 @@ use cache_tiered::OnStoreError;
 
 use super::CacheType;
 use super::tree::Tree;
+use crate::environment::Environment;
 use crate::redis_url::RedisUrl;
 use crate::secret::{REDACTED, Secret};
 
@@ -73,6 +74,22 @@ macro_rules! whole_numbers {
 }
 
 whole_numbers!(u8, u32, u64, usize);
+
+impl Setting for f64 {
+    fn read(tree: Tree) -> Result<Self, String> {
+        match &tree {
+            Tree::Float(number) => Ok(*number),
+            #[allow(clippy::cast_precision_loss, reason = "what is so large is out of range in any case")]
+            Tree::Integer(number) => Ok(*number as Self),
+            Tree::Word(word) => word.parse().map_err(|_| tree.what()),
+            _ => Err(tree.what()),
+        }
+    }
+
+    fn write(&self) -> Tree {
+        Tree::Float(*self)
+    }
+}
 
 impl Setting for bool {
     fn read(tree: Tree) -> Result<Self, String> {
@@ -195,6 +212,10 @@ impl Words for FeedMode {
         ("pubsub", Self::PubSub),
         ("ttl_only", Self::TtlOnly),
     ];
+}
+
+impl Words for Environment {
+    const WORDS: &'static [(&'static str, Self)] = Self::ALL;
 }
 
 impl Words for CacheType {

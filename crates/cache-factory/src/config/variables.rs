@@ -6,12 +6,11 @@ use std::path::PathBuf;
 use cache_core::Problems;
 
 use super::CacheConfig;
-use super::fields::{Fields, Table};
 use super::file::read_file;
 use super::meant::meant;
+use super::paths::Path;
 use super::read::read;
 use super::tree::Tree;
-use super::value::Setting;
 use crate::presets::{self, Preset};
 use crate::ranges;
 
@@ -21,7 +20,34 @@ const PREFIX: &str = "CACHE_";
 const TESTS: &str = "CACHE_TEST_";
 const FILE: &str = "CACHE_CONFIG";
 const PRESET: &str = "CACHE_PRESET";
-const PRESETS: &[(&str, &Preset)] = &[("web_app", &presets::WEB_APP), ("testing", &presets::TESTING)];
+
+/// The presets that a variable can name, and what is so if it names none.
+pub(crate) struct Presets {
+    pub(crate) named: &'static [(&'static str, &'static Preset)],
+    pub(crate) otherwise: &'static Preset,
+}
+
+/// Of caches for any values.
+pub(crate) const PRESETS: Presets = Presets {
+    named: &[("web_app", &presets::WEB_APP), ("testing", &presets::TESTING)],
+    otherwise: &presets::CONFIG,
+};
+
+/// Of any cache.
+pub(crate) const ALL_PRESETS: Presets = Presets {
+    named: &[
+        ("web_app", &presets::WEB_APP),
+        ("testing", &presets::TESTING),
+        #[cfg(feature = "ai")]
+        ("ai_app", &presets::AI_APP),
+    ],
+    otherwise: &presets::CONFIG,
+};
+
+/// Of caches for answers of language models.
+#[cfg(feature = "ai")]
+pub(crate) const AI_PRESETS: Presets =
+    Presets { named: &[("ai_app", &presets::AI_APP)], otherwise: &presets::AI_CONFIG };
 
 /// What variables, the file that they name, and the preset that they name come to.
 pub(crate) struct Said {
@@ -32,27 +58,29 @@ pub(crate) struct Said {
 impl Said {
     /// Looks at every variable that starts with `CACHE_` and finds all that is wrong with them and with the file.
     pub(crate) fn by(
+        presets: &Presets,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         problems: &mut Problems,
     ) -> Self {
-        let (mut preset, mut file, mut entries) = (&presets::CONFIG, None, Vec::new());
+        let (mut preset, mut file, mut entries) = (presets.otherwise, None, Vec::new());
+        let mut alone = Vec::new();
         let paths = Path::all();
         for (name, value) in ours(variables, problems) {
             if name == FILE {
                 file = Some(PathBuf::from(value));
             } else if name == PRESET {
-                match PRESETS.iter().find(|(known, _)| *known == value) {
+                match presets.named.iter().find(|(known, _)| *known == value) {
                     Some((_, known)) => preset = known,
                     None => {
-                        let known: Vec<&str> = PRESETS.iter().map(|(name, _)| *name).collect();
+                        let known: Vec<&str> = presets.named.iter().map(|(name, _)| *name).collect();
                         problems.add(format!("{PRESET} names no preset, there are: {}", known.join(", ")));
                     }
                 }
             } else if let Some(path) = paths.iter().find(|path| path.variable() == name) {
-                check_alone(&name, *path, &value, problems);
+                alone.extend(check_alone(&name, *path, &value, problems));
                 entries.push((*path, value));
             } else {
-                let known: Vec<String> = paths.iter().map(Path::variable).collect();
+                let known: Vec<String> = paths.iter().map(|path| path.variable()).collect();
                 let all = known.iter().map(String::as_str).chain([FILE, PRESET]);
                 let hint = meant(&name, all);
                 problems.add(format!(
@@ -61,8 +89,11 @@ impl Said {
                 ));
             }
         }
-        // What is wrong with each was said above.
-        let config = read(tree(entries), &mut Problems::default());
+        let mut together = Problems::default();
+        let config = read(tree(entries), &mut together);
+        // What is wrong with each by itself was said above, with its name.
+        let new = together.into_list().into_iter().filter(|problem| !alone.contains(problem));
+        new.for_each(|problem| problems.add(problem));
         ranges::contradictions(&config, problems);
         let config = match file {
             Some(file) => config.over(read_file(&file, problems)),
@@ -93,12 +124,13 @@ fn ours(
     ours
 }
 
-/// Whether a variable makes sense by itself, so that what is wrong is said with its name.
-fn check_alone(name: &str, path: Path, value: &str, problems: &mut Problems) {
+/// Whether a variable makes sense by itself: says what is wrong with its name, and returns it without.
+fn check_alone(name: &str, path: Path, value: &str, problems: &mut Problems) -> Vec<String> {
     let mut found = Problems::default();
     let config = read(tree([(path, value.to_owned())]), &mut found);
     ranges::check(&config, &mut found);
-    problems.add_all(found, name);
+    problems.add_all(found.clone(), name);
+    found.into_list()
 }
 
 /// A tree of these leaves. Settings go two levels deep at most.
@@ -118,45 +150,6 @@ fn tree(leaves: impl IntoIterator<Item = (Path, String)>) -> Tree {
     Tree::Table(top)
 }
 
-/// Where a setting is.
-#[derive(Clone, Copy)]
-struct Path {
-    table: Option<&'static str>,
-    name: &'static str,
-}
-
-impl Path {
-    /// All there are.
-    fn all() -> Vec<Self> {
-        let mut lister = Lister { table: None, paths: Vec::new() };
-        CacheConfig::default().visit(&mut lister);
-        lister.paths
-    }
-
-    /// The variable for it: `CACHE_REDIS_URL` for `redis.url`.
-    fn variable(&self) -> String {
-        let table = self.table.map(|table| format!("{table}_")).unwrap_or_default();
-        format!("{PREFIX}{table}{}", self.name).to_uppercase()
-    }
-}
-
-struct Lister {
-    table: Option<&'static str>,
-    paths: Vec<Path>,
-}
-
-impl Fields for Lister {
-    fn field<T: Setting>(&mut self, name: &'static str, _: &'static str, _: &mut Option<T>) {
-        self.paths.push(Path { table: self.table, name });
-    }
-
-    fn table<T: Table>(&mut self, name: &'static str, _: &mut Option<T>) {
-        let mut inner = Self { table: Some(name), paths: Vec::new() };
-        T::default().visit(&mut inner);
-        self.paths.append(&mut inner.paths);
-    }
-}
-
 #[cfg(all(test, feature = "lz4"))]
 mod tests {
     use super::*;
@@ -167,10 +160,13 @@ mod tests {
             ("type", "redis"),
             ("namespace", "shop"),
             ("default_ttl", "120"),
+            ("environment", "high-performance"),
             ("stale_for", "0.5"),
             ("load_timeout", "20"),
             ("negative_window", "2.25"),
             ("l1_cache_size", "300"),
+            ("max_size", "300"),
+            ("enable_l1_cache", "true"),
             ("l1_max_bytes", "1048576"),
             ("max_value_bytes", "65536"),
             ("compression_threshold", "500"),
@@ -185,9 +181,15 @@ mod tests {
             ("untracked_max_age", "0.25"),
             ("replay_queue", "100"),
             ("production", "true"),
+            ("debug_logging", "true"),
             ("breaker.failures", "3"),
             ("breaker.window", "10"),
             ("breaker.open_for", "2.5"),
+            ("performance_monitor.enabled", "false"),
+            ("performance_monitor.memory_warning", "1000000"),
+            ("performance_monitor.memory_critical", "2000000"),
+            ("performance_monitor.hit_ratio_warning", "0.75"),
+            ("performance_monitor.operation_slow", "0.02"),
             ("ai.text_hash_threshold", "100"),
             ("ai.operation_ttls", "qa=60, translate=0.5"),
             ("ai.store_no_request_text", "true"),
@@ -206,7 +208,7 @@ mod tests {
             let toml = if is_text { format!("{name} = '{value}'") } else { format!("{name} = {value}") };
             let variable = (path.variable().into(), value.into());
             let mut problems = Problems::default();
-            let said = Said::by([variable], &mut problems).config;
+            let said = Said::by(&PRESETS, [variable], &mut problems).config;
             problems.configuration().unwrap();
             assert_eq!(said, CacheConfig::from_toml(&toml).unwrap());
             assert_ne!(said, CacheConfig::default(), "{name}");

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::allowed::Allowed;
 use super::fields::{Fields, Table};
 use super::tree::Tree;
 use super::value::Setting;
@@ -29,11 +30,14 @@ fn written(table: &mut impl Table) -> Vec<(String, Tree)> {
 struct Writer(Vec<(String, Tree)>);
 
 impl Fields for Writer {
-    fn field<T: Setting>(&mut self, name: &'static str, _: &'static str, slot: &mut Option<T>) {
+    fn field<T: Setting>(&mut self, name: &'static str, _: &'static str, _: &Allowed, slot: &mut Option<T>) {
         self.0.extend(slot.as_ref().map(|value| (name.to_owned(), value.write())));
     }
 
-    fn table<T: Table>(&mut self, name: &'static str, slot: &mut Option<T>) {
+    /// Once is enough.
+    fn alias<T: Setting>(&mut self, _: &'static str, _: &'static str, _: &Allowed, _: &mut Option<T>) {}
+
+    fn table<T: Table>(&mut self, name: &'static str, _: &'static str, slot: &mut Option<T>) {
         self.0.extend(slot.as_mut().map(|table| (name.to_owned(), Tree::Table(written(table)))));
     }
 }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "each test file uses a part")]
 
+pub(crate) mod log;
+
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,11 @@ pub(crate) fn shared() -> &'static RedisServer {
 /// For tests that stop, fill or spoil it.
 pub(crate) fn own(options: &Options) -> RedisServer {
     RedisServer::launch(options).unwrap()
+}
+
+/// The address of a server that wants a password.
+pub(crate) fn url_with(server: &RedisServer, password: &str) -> String {
+    format!("redis://:{password}@{}/0", server.addr())
 }
 
 /// A cache for the web that insists on its server.

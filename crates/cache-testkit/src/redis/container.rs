@@ -16,10 +16,10 @@ use testcontainers::{ContainerAsync, GenericImage, ImageExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::control::Control;
-use super::folder::Folder;
 use super::image;
 use super::options::Options;
-use super::watchdog::Watchdog;
+use crate::folder::Folder;
+use crate::watchdog::Watchdog;
 
 /// Where the folder of the server's socket is in the container.
 const FOLDER: &str = "/cache-test";

@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::control::Control;
-use super::folder::Folder;
 use super::native::Native;
 use super::way::given_url;
 use super::{LaunchError, Options, RedisServer, Way, fetch, program};
+use crate::folder::Folder;
 use crate::port::free_address;
 
 /// Names a file to which each launch adds a line: program, version and way, separated by tabs.

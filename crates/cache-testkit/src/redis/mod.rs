@@ -27,23 +27,22 @@ mod container;
 mod control;
 mod error;
 mod fetch;
-mod folder;
+mod fixture;
 #[cfg(feature = "redis")]
 mod image;
 mod launch;
 mod lock;
-mod namespace;
 mod native;
 mod options;
 mod program;
 mod server;
-mod watchdog;
 mod way;
 
+pub use crate::namespace::fresh_namespace;
 pub use crate::resp::Reply;
 pub use connection::Connection;
 pub use error::{LaunchError, ServerError};
-pub use namespace::fresh_namespace;
+pub use fixture::RedisFixture;
 pub use options::Options;
 pub use server::RedisServer;
 pub use way::Way;

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::control::Control;
-use super::folder::Folder;
-use super::watchdog::Watchdog;
+use crate::folder::Folder;
+use crate::watchdog::Watchdog;
 
 /// A child process and the folder it works in.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::group::group;
 use crate::quantile::quantile;
 use crate::shown::{millis, ms};
 
@@ -43,8 +44,7 @@ impl Reads {
     /// `idle` is how long the server has not been asked for it; `None` if it does not say.
     pub(super) fn add(&mut self, key: &str, age: Duration, ttl: Duration, idle: Option<Duration>) {
         let Some(idle) = idle.filter(|_| age >= OLD) else { return };
-        let name = key.split_once(':').map_or_else(|| "*".into(), |(first, _)| format!("{first}:*"));
-        let numbers = self.0.entry(name).or_default();
+        let numbers = self.0.entry(group(key)).or_default();
         numbers.ttls.push(millis(ttl));
         if idle + COARSE >= age {
             numbers.never += 1;
@@ -115,6 +115,16 @@ mod tests {
         assert!(advised(3000, 3600, 2700, 10).contains("an age of 5m 0s, but live for 1h 0m"));
         assert!(advised(3500, 3600, 5, 10).contains("a longer one would save loads"));
         assert!(advised(2000, 3600, 5, 10).contains("nothing"));
+    }
+
+    #[test]
+    fn answers_of_models_are_grouped_as_diagnose_does() {
+        let mut reads = Reads::default();
+        for key in ["ai:acme:qa:s=1#a", "ai:acme:translate:s=1#a"] {
+            reads.add(key, OLD * 2, OLD * 3, Some(OLD));
+        }
+        let names: Vec<String> = reads.groups().into_iter().map(|group| group.name).collect();
+        assert_eq!(names, ["ai:acme:qa:*", "ai:acme:translate:*"]);
     }
 
     #[test]

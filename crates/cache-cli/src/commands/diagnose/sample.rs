@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::entry::{Entry, State};
+use crate::group::group;
 use crate::quantile::quantile;
 
 const MINUTE: u64 = 60_000;
@@ -65,7 +66,7 @@ impl Sample {
         let stored = entry.stored_bytes.unwrap_or_default();
         self.bytes += stored;
         self.endless += u64::from(entry.remaining_ms.is_none() && entry.stored_bytes.is_some());
-        let mut name = pattern(&entry.key);
+        let mut name = group(&entry.key);
         if self.groups.len() >= MOST_GROUPS && !self.groups.contains_key(&name) {
             REST.clone_into(&mut name);
         }
@@ -129,33 +130,6 @@ impl Numbers {
             largest: self.largest,
             median_ttl_ms: quantile(&mut self.ttls, 50),
             median_age_ms: quantile(&mut self.ages, 50),
-        }
-    }
-}
-
-/// `user:42:profile` is one of `user:*`, an answer `ai:acme:qa:…` one of `ai:acme:qa:*`, a key without parts of `*`.
-fn pattern(key: &str) -> String {
-    let parts = if key.starts_with("ai:") { 3 } else { 1 };
-    match key.match_indices(':').nth(parts - 1) {
-        Some((at, _)) => format!("{}:*", &key[..at]),
-        None => "*".into(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_that_start_alike_are_one_group() {
-        for (key, group) in [
-            ("user:42:profile", "user:*"),
-            ("plain", "*"),
-            ("ai:acme:qa:s=x#1", "ai:acme:qa:*"),
-            ("ai:x", "*"),
-            (":x", ":*"),
-        ] {
-            assert_eq!(pattern(key), group);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_codec::lease;
 use cache_core::{
-    Claim, Error, ErrorKind, Key, PutIf, RemoveIf, Store, Ttl, Version, VersionSource, random_u64,
+    Claim, Error, ErrorKind, Key, Mark, PutIf, RemoveIf, Store, Ttl, Version, VersionSource, random_u64,
 };
 
 use super::Check;
@@ -22,7 +22,9 @@ pub(super) async fn check(target: &Target, args: &DoctorArgs, out: Out, checks: 
     match Probe::new(target) {
         Ok(probe) => {
             match probe.operations().await {
-                Ok(()) => checks.push(Check::ok("operations", "put, get, conditional put, claim, remove")),
+                Ok(()) => {
+                    checks.push(Check::ok("operations", "put, get, conditional put, claim, remove, marks"))
+                }
                 Err((what, error)) => checks.push(Check::fail(
                     "operations",
                     format!("{what}: {error}"),
@@ -84,6 +86,9 @@ impl<'a> Probe<'a> {
         if !store.remove(key, RemoveIf::Always).await.map_err(|error| ("remove", error))? {
             return Err(("remove", wrong("nothing was removed")));
         }
+        // Read only: a mark that is made voids entries.
+        let marks = store.read_marks(self.target.namespace(), &[Mark::Clear]).await;
+        marks.map_err(|error| ("marks of invalidations", error))?;
         Ok(())
     }
 

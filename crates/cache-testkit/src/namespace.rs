@@ -1,4 +1,4 @@
-//! A namespace that no other test uses.
+//! Namespaces that nobody else uses.
 
 use cache_core::{Error, Namespace, random_u64};
 

@@ -8,13 +8,13 @@ use std::process::{Child, Command, Stdio};
 ///
 /// It holds the reading end of a pipe whose only writing end is here, so the system itself wakes it.
 #[derive(Debug)]
-pub(super) struct Watchdog {
+pub(crate) struct Watchdog {
     shell: Child,
 }
 
 impl Watchdog {
     /// Starts to watch. The script finds the arguments in `$1`, `$2`, ….
-    pub(super) fn start(script: &str, arguments: &[&OsStr]) -> Result<Self, String> {
+    pub(crate) fn start(script: &str, arguments: &[&OsStr]) -> Result<Self, String> {
         let shell = Command::new("sh")
             .args(["-c", &format!("while read -r _; do :; done; {script}"), "watchdog"])
             .args(arguments)
@@ -24,7 +24,7 @@ impl Watchdog {
             // What is sent to the group of the tests, by a terminal for example, must not reach it.
             .process_group(0)
             .spawn()
-            .map_err(|error| format!("no shell to watch over the server: {error}"))?;
+            .map_err(|error| format!("no shell to watch over it: {error}"))?;
         Ok(Self { shell })
     }
 }

@@ -1,0 +1,185 @@
+//! From what was understood to code.
+
+use proc_macro2::{Group, Span, TokenStream, TokenTree};
+use quote::{format_ident, quote};
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, Ident, ItemFn, LitStr, Path, parse_quote, parse2};
+
+use crate::arguments::{Arguments, Length, Wrong};
+use crate::function::{Argument, Function};
+use crate::template::{Template, root};
+
+/// The function, cached.
+pub(crate) fn cached(arguments: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
+    let item = parse2::<ItemFn>(item).map_err(|error| {
+        syn::Error::new(error.span(), "`#[cached]` stands before an `async fn` with a body")
+    })?;
+    let function = Function::understand(item);
+    let arguments = parse2::<Arguments>(arguments);
+    let mut wrong = Wrong::default();
+    match (wrong.take(arguments), wrong.take(function)) {
+        (Some(arguments), Some(function)) => {
+            check(&arguments, &function)?;
+            Ok(expand(&arguments, function))
+        }
+        _ => wrong.into_result().map(|()| TokenStream::new()),
+    }
+}
+
+/// The key that a template makes.
+pub(crate) fn key(input: TokenStream) -> syn::Result<TokenStream> {
+    let literal = parse2::<LitStr>(input).map_err(|error| {
+        syn::Error::new(error.span(), "a key is a text, as in key!(\"user:profile:{id}\")")
+    })?;
+    Ok(Template::parse(&literal)?.expand(&parse_quote!(::cache_factory)))
+}
+
+/// Whether the templates and the function fit together: above all, that two calls that may have different answers have
+/// different keys.
+fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
+    let mut wrong = Wrong::default();
+    let names: Vec<&Ident> = function.arguments.iter().map(|argument| &argument.name).collect();
+    let is_known = |name: &Ident| names.contains(&name) || (function.receiver.is_some() && *name == "self");
+    let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let templates =
+        [(&arguments.key, arguments.key_span)].into_iter().chain(arguments.tags.iter().map(|(t, s)| (t, *s)));
+    for (template, span) in templates {
+        for name in template.variables().filter(|name| !is_known(name)) {
+            let known = if names.is_empty() { "none".to_owned() } else { list() };
+            wrong.add(span, format!("`{name}` is no argument of the function: it has {known}"));
+        }
+    }
+    for name in arguments.ignored.iter().filter(|name| !names.contains(name)) {
+        wrong.add(name.span(), format!("`{name}` is no argument of the function, so it cannot be ignored"));
+    }
+    let cache = root(&arguments.cache);
+    for name in names {
+        let is_in_key = arguments.key.variables().any(|variable| variable == name);
+        let is_ignored = arguments.ignored.contains(name);
+        if is_in_key && is_ignored {
+            wrong.add(
+                name.span(),
+                format!("`{name}` is in the key and in `ignore`: it can be only one of them"),
+            );
+        }
+        if !is_in_key && !is_ignored && cache != Some(name) {
+            wrong.add(
+                name.span(),
+                format!(
+                    "`{name}` is not in the key, so calls that differ in it would get one answer: put it in as `{{{name}}}`, \
+                     or say that it makes no difference by `ignore = [{name}]`"
+                ),
+            );
+        }
+    }
+    wrong.into_result()
+}
+
+fn expand(arguments: &Arguments, function: Function) -> TokenStream {
+    let Function { item, receiver, arguments: given, output } = function;
+    let factory = &arguments.factory;
+    let private = quote!(#factory::__private);
+    // Names of our own, which the function's do not meet.
+    let own = |name: &str| Ident::new(name, Span::mixed_site());
+    let (cache, options, name, this) = (own("cache"), own("options"), own("key"), own("this"));
+
+    // What is to be computed, as a function of its own.
+    let mut body = item.clone();
+    // Items have no names of their own, unlike variables.
+    body.sig.ident = format_ident!("__cached_{}", item.sig.ident);
+    body.vis = syn::Visibility::Inherited;
+    body.attrs.retain(is_lint);
+    body.attrs.push(parse_quote!(#[doc(hidden)]));
+    // What only the attribute needs is used, though not in the body.
+    for argument in
+        given.iter().rev().filter(|argument| !arguments.key.variables().any(|it| *it == argument.name))
+    {
+        let name = &argument.name;
+        body.block.stmts.insert(0, parse_quote!(let _ = &#name;));
+    }
+    let inner = &body.sig.ident;
+
+    let mut outer = item.sig;
+    for input in &mut outer.inputs {
+        if let FnArg::Typed(typed) = input
+            && let syn::Pat::Ident(pattern) = &mut *typed.pat
+        {
+            pattern.mutability = None;
+        }
+    }
+    let copies = given
+        .iter()
+        .filter(|argument| argument.is_reference)
+        .map(|Argument { name, .. }| quote!(let #name = #private::ToOwned::to_owned(#name);));
+    let passed = given.iter().map(|Argument { name, is_reference }| match is_reference {
+        true => quote!(#private::Borrow::borrow(&#name)),
+        false => quote!(#name),
+    });
+    let (take_this, call, nested, beside) = match &receiver {
+        None => (quote!(), quote!(#inner(#(#passed),*)), Some(&body), None),
+        Some(receiver) => {
+            // `&self` and `self: &Arc<Self>` are copied, `self: Arc<Self>` is owned already.
+            let is_reference =
+                receiver.reference.is_some() || matches!(&*receiver.ty, syn::Type::Reference(_));
+            let owned = if is_reference { quote!(#private::Clone::clone(self)) } else { quote!(self) };
+            let take = at(receiver.span(), quote!(let #this = #owned;));
+            (take, quote!(#this.#inner(#(#passed),*)), None, Some(&body))
+        }
+    };
+    let key = arguments.key.expand(factory);
+    let expression = &arguments.cache;
+    let said = said(arguments, factory);
+    let (attrs, vis) = (&item.attrs, &item.vis);
+    let load = quote!(move || async move { #call.await });
+    // What is wrong with the type is said where it stands.
+    let ask = quote!(#private::cached::<#output, _, _>(&#cache, #name, #options, #load).await);
+    let ask = at(output.span(), ask);
+    quote! {
+        #(#attrs)* #vis #outer {
+            #nested
+            let #cache = #factory::Cache::clone(&#expression);
+            let #options = #said;
+            let #name = #key;
+            #take_this
+            #(#copies)*
+            #ask
+        }
+        #beside
+    }
+}
+
+/// The options of the load.
+fn said(arguments: &Arguments, factory: &Path) -> TokenStream {
+    let length = |length: &Length| match length {
+        Length::Millis(millis) => quote!(#factory::__private::millis(#millis)),
+        Length::Expression(expression) => quote!(#expression),
+    };
+    let ttl = arguments.ttl.as_ref().map_or_else(|| quote!(()), length);
+    let stale_for = arguments.stale_for.as_ref().map(length).map(|length| quote!(.stale_for(#length)));
+    let tags = arguments.tags.iter().map(|(tag, _)| {
+        let tag = tag.expand(factory);
+        quote!(.tag(#tag))
+    });
+    quote!(<#factory::LoadOptions as #factory::__private::From<_>>::from(#ttl) #stale_for #(#tags)*)
+}
+
+/// The same tokens, with what the compiler says of them said there.
+pub(crate) fn at(place: Span, tokens: TokenStream) -> TokenStream {
+    let moved = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        match token {
+            TokenTree::Group(group) => {
+                let mut moved = Group::new(group.delimiter(), at(place, group.stream()));
+                moved.set_span(group.span());
+                TokenTree::Group(moved)
+            }
+            other => other,
+        }
+    };
+    tokens.into_iter().map(moved).collect()
+}
+
+/// Whether an attribute is about lints, which concern the body too.
+fn is_lint(attribute: &Attribute) -> bool {
+    ["allow", "expect", "warn", "deny", "forbid"].iter().any(|lint| attribute.path().is_ident(lint))
+}
