@@ -125,7 +125,7 @@ async fn ai_shows_what_is_stored_and_what_a_hit_spares() {
     for (operation, text, input) in [("qa", "a", 100), ("qa", "b", 300), ("chat\u{1b}[31m", "c", 7)] {
         let request = AiRequest::new(Tenant::shared(), operation).model("m-1").message("user", text);
         let answer =
-            || async move { Loaded::Ok(Generated::new("said".to_owned()).usage(Usage::new(input, 20))) };
+            move || async move { Loaded::Ok(Generated::new("said".to_owned()).usage(Usage::new(input, 20))) };
         ai.get_or_generate(&request, cache_factory::ai::Control::new(), answer).await.unwrap();
     }
     // Answers are stored after those who wait have them.
