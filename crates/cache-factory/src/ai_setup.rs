@@ -9,12 +9,13 @@ use cache_ai::{AiCache, AiSettings};
 use cache_core::{Error, FeedMode, Format, Observer, Problems, Store, Timer};
 use cache_tiered::{BreakerSettings, OnStoreError};
 
+use crate::assemble::Parts;
 use crate::config::{AiConfig, CacheConfig};
 use crate::environment::Environment;
 use crate::presets::Preset;
 use crate::redis_url::RedisUrl;
 use crate::secret::Secret;
-use crate::setup::{CacheSetup, Parts};
+use crate::setup::CacheSetup;
 
 /// An AI cache to be: set what differs from the preset, then `.await` it.
 ///

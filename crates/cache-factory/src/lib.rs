@@ -2,6 +2,7 @@
 
 #[cfg(feature = "ai")]
 mod ai_setup;
+mod assemble;
 mod config;
 #[cfg(feature = "redis")]
 mod connect;
