@@ -54,6 +54,7 @@ pub use explain::Explanation;
 pub use gate::Refused;
 pub use guide::Kept;
 pub use invalidate::Which;
+pub use inventory::StoredAnswers;
 pub use ledger::{Ledger, LedgerLine, Sums};
 #[cfg(feature = "async-openai")]
 pub use openai::CachedOpenAi;

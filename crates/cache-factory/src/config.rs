@@ -158,7 +158,7 @@ pub struct BreakerConfig {
 
 /// A monitor that watches a cache, if there is such a table. What is not said is as
 /// [`Thresholds`](cache_monitor::Thresholds) has it, or as the environment has it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct MonitorConfig {
     /// Whether there is one; `true` unless said otherwise.

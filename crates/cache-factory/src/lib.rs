@@ -2,6 +2,7 @@
 
 #[cfg(feature = "ai")]
 mod ai_setup;
+mod assemble;
 #[cfg(feature = "macros")]
 mod cached;
 mod config;
