@@ -26,7 +26,7 @@ pub use namespace::fresh_namespace;
 pub use proxy::FaultProxy;
 pub use recorder::{Recorded, Recorder};
 #[cfg(feature = "processes")]
-pub use redis::{RedisFixture, RedisServer};
+pub use crate::redis::{RedisFixture, RedisServer};
 pub use reference::{Gate, Op, ReferenceBuilder, ReferenceServer, ReferenceStore};
 pub use sweep::{SweepError, sweep};
 pub use wait::{NotInTime, eventually, settle};
