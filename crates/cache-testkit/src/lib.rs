@@ -18,6 +18,8 @@ mod resp;
 mod sweep;
 mod wait;
 
+#[cfg(feature = "processes")]
+pub use crate::redis::{RedisFixture, RedisServer};
 pub use asserts::populate;
 pub use clock::FakeClock;
 pub use feed_log::{FeedEvent, FeedLog};
@@ -25,8 +27,6 @@ pub use namespace::fresh_namespace;
 #[cfg(feature = "processes")]
 pub use proxy::FaultProxy;
 pub use recorder::{Recorded, Recorder};
-#[cfg(feature = "processes")]
-pub use crate::redis::{RedisFixture, RedisServer};
 pub use reference::{Gate, Op, ReferenceBuilder, ReferenceServer, ReferenceStore};
 pub use sweep::{SweepError, sweep};
 pub use wait::{NotInTime, eventually, settle};
