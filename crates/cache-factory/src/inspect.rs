@@ -15,7 +15,6 @@ use crate::{connect, presets};
 /// Where a cache would keep what it holds, and by which settings.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[doc(alias = "validate_cache_config")]
 pub struct Inspection {
     /// What sets its keys apart.
     pub namespace: Namespace,

@@ -25,6 +25,7 @@ pub use export::{METRICS, Metric, MetricKind};
 pub use health::Overview;
 pub use latency::{BUCKETS, Percentiles};
 pub use miss::MissReason;
+#[doc(alias = "CachePerformanceMonitor")]
 pub use monitor::PerformanceMonitor;
 pub use report::{BigKey, HotKey};
 pub use snapshot::{CacheSnapshot, Snapshot, Timing, WrittenStats};

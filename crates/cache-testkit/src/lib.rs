@@ -20,6 +20,7 @@ mod wait;
 
 #[cfg(feature = "processes")]
 pub use crate::redis::{RedisFixture, RedisServer};
+#[doc(alias = "populate_test_cache")]
 pub use asserts::populate;
 pub use clock::FakeClock;
 pub use feed_log::{FeedEvent, FeedLog};
