@@ -44,7 +44,9 @@ pub use admission::{AdmissionPolicy, AdmissionStats, Admit};
 pub use answer::{Answer, Finish, Generated, Outcome, Plain, Usage};
 pub use answered::{AnswerMeta, Answered, Source};
 pub use builder::AiCacheBuilder;
-pub use cache::{AiCache, TenantCache, WeakAiCache};
+#[doc(alias = "AIResponseCache")]
+pub use cache::AiCache;
+pub use cache::{TenantCache, WeakAiCache};
 pub use cache_core::{Error, ErrorKind, Tier};
 pub use cache_tiered::{Cache, Confirm, Data, Loaded, Namespace};
 pub use control::{Control, NotCached};
@@ -61,7 +63,10 @@ pub use openai::CachedOpenAi;
 pub use operation::{OperationPolicy, Repeat};
 pub use price::{Price, PriceTable};
 pub use request::{AiRequest, NOISE};
-pub use schema::{OptionKind, OptionSchema};
+pub use schema::OptionKind;
+#[doc(alias = "OPERATION_SCHEMAS")]
+#[doc(alias = "normalize_options")]
+pub use schema::OptionSchema;
 pub use settings::{AiSettings, MAX_TEXT_HASH_THRESHOLD};
 pub use stats::{AiStats, Latency, OperationStats};
 pub use stream::{AnswerStream, Replay};

@@ -23,8 +23,6 @@ use crate::canonical;
 /// # Ok::<(), cache_ai::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-#[doc(alias = "OPERATION_SCHEMAS")]
-#[doc(alias = "normalize_options")]
 pub struct OptionSchema {
     options: Vec<OptionRule>,
     drops_unknown: bool,

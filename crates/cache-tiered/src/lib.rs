@@ -46,6 +46,10 @@ mod write;
 mod writing;
 
 pub use batch::BatchReport;
+#[doc(alias = "CircuitBreaker")]
+#[doc(alias = "CacheWithCircuitBreaker")]
+#[doc(alias = "record_success")]
+#[doc(alias = "record_failure")]
 pub use breaker::BreakerSettings;
 pub use builder::CacheBuilder;
 pub use cache::Cache;
