@@ -9,6 +9,7 @@ mod cache;
 mod claim;
 mod counters;
 mod data;
+mod deadline;
 mod decide;
 mod engine;
 mod find;
