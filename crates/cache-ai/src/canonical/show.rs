@@ -30,7 +30,7 @@ fn show<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
 fn integer<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     let Some((number, rest)) = bytes.split_first_chunk() else { return &[] };
     // Writing to memory does not fail.
-    let _ = write!(out, "{}", i128::from_be_bytes(*number));
+    let _ = serde_json::to_writer(out, &i128::from_be_bytes(*number));
     rest
 }
 
