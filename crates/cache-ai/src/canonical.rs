@@ -105,10 +105,14 @@ pub(crate) fn is_null(bytes: &[u8]) -> bool {
 }
 
 fn take_text(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (len, rest) = bytes.strip_prefix(&[TEXT])?.split_first_chunk()?;
-    let len = usize::try_from(u64::from_be_bytes(*len)).ok()?;
-    let (text, rest) = rest.split_at_checked(len)?;
+    let (text, rest) = take_bytes(bytes)?;
     Some((std::str::from_utf8(text).ok()?, rest))
+}
+
+/// A text's bytes, and what follows.
+fn take_bytes(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.strip_prefix(&[TEXT])?.split_first_chunk()?;
+    rest.split_at_checked(usize::try_from(u64::from_be_bytes(*len)).ok()?)
 }
 
 /// How long the value is that these bytes start with.

@@ -20,6 +20,11 @@ const SECRET_DOMAIN: &str = "cache-ai 2026 secret of the application";
 /// 0.1 ms.
 const SLICE: usize = 128 << 10;
 
+/// What BLAKE3 reads at a time, in bytes, if it is not given more.
+const CHUNK: usize = 1 << 10;
+/// Longer questions cost more to copy than is won by it.
+const COPIED: usize = 32 << 10;
+
 /// The longest tag, in bytes, that is taken as it is.
 const LONGEST_TAG: usize = 200;
 
@@ -89,9 +94,18 @@ impl Keyer {
 
     fn digest(&self, question: &Question<'_>) -> Digest {
         let mut hasher = self.hasher();
-        hasher.update(&question.length());
-        for part in question.parts() {
-            hasher.update(part);
+        let (length, len) = (question.length(), question.len());
+        if (CHUNK..=COPIED).contains(&len) {
+            // In one piece: BLAKE3 reads several chunks at a time, but only of what it is given at a time.
+            let mut whole = Vec::with_capacity(length.len() + len);
+            whole.extend_from_slice(&length);
+            question.parts().for_each(|part| whole.extend_from_slice(part));
+            hasher.update(&whole);
+        } else {
+            hasher.update(&length);
+            for part in question.parts() {
+                hasher.update(part);
+            }
         }
         Digest::new(*hasher.finalize().as_bytes())
     }
@@ -294,10 +308,19 @@ pub(crate) mod tag {
 
     fn of(kind: &str, name: &str) -> String {
         if name.len() <= LONGEST_TAG {
-            ["ai.", kind, "=", name].concat()
+            joined(kind, "=", name)
         } else {
-            ["ai.", kind, "#", &Digest::of(name.as_bytes()).to_hex()].concat()
+            joined(kind, "#", &Digest::of(name.as_bytes()).to_hex())
         }
+    }
+
+    fn joined(kind: &str, sign: &str, name: &str) -> String {
+        let mut tag = String::with_capacity("ai.".len() + kind.len() + sign.len() + name.len());
+        tag.push_str("ai.");
+        tag.push_str(kind);
+        tag.push_str(sign);
+        tag.push_str(name);
+        tag
     }
 }
 

@@ -147,8 +147,7 @@ impl<'a> Question<'a> {
             self.short.extend_from_slice(&options);
         }
         self.options = start..self.short.len();
-        let options = canonical::fields(self.options());
-        let (is_cold, choices) = (are_cold(options.clone()), choices(options));
+        let (is_cold, choices) = said(canonical::fields(self.options()));
         self.note_temperature(is_cold);
         self.choices = self.choices.max(choices);
         Ok(())
@@ -243,7 +242,7 @@ impl ReadBody {
 
     fn new(bytes: Vec<u8>) -> Self {
         let fields: Vec<_> = canonical::fields(&bytes).collect();
-        let (is_cold, choices) = (are_cold(fields.iter().copied()), choices(fields.iter().copied()));
+        let (is_cold, choices) = said(fields.iter().copied());
         let model = fields.iter().find(|(name, _)| *name == "model");
         let model = model.and_then(|(_, model)| canonical::as_text(model)).map(str::to_owned);
         let quiet = fields.iter().filter(|(name, _)| !NOISE.contains(name)).copied();
@@ -252,14 +251,16 @@ impl ReadBody {
     }
 }
 
-/// How many answers to choose from these fields ask for.
-fn choices<'a>(mut fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> usize {
-    let given = fields.find(|(name, _)| *name == "n");
-    given.and_then(|(_, n)| canonical::as_integer(n)).and_then(|n| usize::try_from(n).ok()).unwrap_or(1)
-}
-
-/// Whether every temperature among these fields is 0; `None` if there is none.
-fn are_cold<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Option<bool> {
-    let given = fields.filter(|(name, _)| *name == "temperature");
-    given.map(|(_, value)| canonical::is_zero(value)).reduce(|all, one| all && one)
+/// Whether every temperature among these fields is 0, `None` if there is none; and how many answers to choose from they ask
+/// for.
+fn said<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> (Option<bool>, usize) {
+    let (mut is_cold, mut choices) = (None, 1);
+    for (name, value) in fields {
+        match name {
+            "temperature" => is_cold = Some(is_cold.unwrap_or(true) && canonical::is_zero(value)),
+            "n" => choices = canonical::as_integer(value).and_then(|n| n.try_into().ok()).unwrap_or(1),
+            _ => {}
+        }
+    }
+    (is_cold, choices)
 }

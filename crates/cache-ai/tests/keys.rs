@@ -379,7 +379,7 @@ async fn texts_of_equal_xxh3_are_not_taken_for_one() {
 #[tokio::test]
 async fn the_name_of_a_question_is_as_it_always_was() {
     let text = |it: &str| [b"s", &(it.len() as u64).to_be_bytes()[..], it.as_bytes()].concat();
-    for question in ["Where is Paris?", &"x".repeat(3_000)] {
+    for question in ["Where is Paris?", &"x".repeat(3_000), &"x".repeat(50_000), &"x".repeat(300_000)] {
         let short = [
             b"\x01-".to_vec(),
             text("qa"),

@@ -81,6 +81,7 @@ async fn a_load_that_makes_no_more_progress_frees_who_waits() {
         pass(&clock, 9 * SECOND).await;
         assert!(!waiting.is_finished(), "it was alive a moment ago");
         pass(&clock, 2 * SECOND).await;
+        assert!(waiting.is_finished());
         assert_eq!(waiting.await.unwrap().unwrap_err().kind(), ErrorKind::Timeout);
         assert_eq!(cache.stats().loads.in_flight, 0);
     }
