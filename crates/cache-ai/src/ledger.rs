@@ -68,7 +68,8 @@ pub struct Sums {
 }
 
 impl Sums {
-    pub(crate) fn add(&mut self, other: &Self) {
+    /// Adds those of another line.
+    pub fn add(&mut self, other: &Self) {
         add(&mut self.calls_saved, other.calls_saved);
         add(&mut self.input_tokens_saved, other.input_tokens_saved);
         add(&mut self.output_tokens_saved, other.output_tokens_saved);

@@ -26,12 +26,3 @@ async fn a_report_holds_the_ledger_and_the_statistics_and_nothing_of_a_request()
     assert_eq!(report["stats"]["operations"]["qa"]["hits"], 6);
     assert!(!report.to_string().contains("private"));
 }
-
-#[tokio::test]
-async fn a_reporter_keeps_no_cache() {
-    let cache = private(&FakeClock::new(), AiSettings::new());
-    let report = cache.reporter(10);
-    assert_eq!(report().unwrap().cache, "test");
-    drop(cache);
-    assert!(report().is_none());
-}
