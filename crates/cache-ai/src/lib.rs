@@ -14,6 +14,8 @@ mod digest;
 mod embed;
 mod entry;
 mod explain;
+#[cfg(any(feature = "metrics", feature = "prometheus"))]
+mod export;
 mod gate;
 mod generate;
 mod guide;
@@ -27,6 +29,7 @@ mod operation;
 mod price;
 mod question;
 mod ranks;
+mod report;
 mod request;
 mod samples;
 mod schema;
@@ -62,6 +65,7 @@ pub use ledger::{Ledger, LedgerLine, Sums};
 pub use openai::CachedOpenAi;
 pub use operation::{OperationPolicy, Repeat};
 pub use price::{Price, PriceTable};
+pub use report::AiReport;
 pub use request::{AiRequest, NOISE};
 pub use schema::OptionKind;
 #[doc(alias = "OPERATION_SCHEMAS")]

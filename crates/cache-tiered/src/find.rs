@@ -183,7 +183,7 @@ impl Engine {
                         }
                     }
                     // The leader is a caller, who may hold his future without polling it.
-                    () = self.timer.sleep_until(seat.deadline()) => seat.detach(),
+                    () = seat.over(&*self.timer) => seat.detach(),
                 },
             }
         }

@@ -10,6 +10,7 @@ mod claim;
 mod confirm;
 mod counters;
 mod data;
+mod deadline;
 mod decide;
 mod engine;
 mod find;
