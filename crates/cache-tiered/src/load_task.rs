@@ -146,6 +146,7 @@ impl Engine {
         let encoding = catch_unwind(AssertUnwindSafe(|| match &value {
             Value::Typed(typed) => data::encode_typed(&**typed, self.settings.format, self.value_limit()),
             Value::Encoded(encoded) => Ok(Encoded::clone(encoded)),
+            Value::Viewed(view) => Ok(Encoded::clone(&view.encoded)),
         }));
         let Ok(encoded) = encoding else {
             self.load_failed(&load.lead, &load.key, panicked().for_key(&load.key), load.began);
