@@ -181,7 +181,7 @@ async fn whole(cache: &AiCache, model: &Model, control: Control) -> String {
             json!({"choices": [{"index": 0, "finish_reason": "stop", "message": message}]}),
         ))
     };
-    text_of(&*cache.complete(&ask("x"), control, generator).await.unwrap())
+    text_of(&cache.complete(&ask("x"), control, generator).await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -359,7 +359,7 @@ async fn the_ledger_adds_up_whatever_happens_at_once() {
                 let tenant = Tenant::new(&format!("t-{tenant}")).unwrap();
                 let request = AiRequest::new(tenant, "qa")
                     .model(format!("m-{model}"))
-                    .message("user", &(at % 5).to_string());
+                    .message("user", (at % 5).to_string());
                 let control = if at % 10 == 9 { Control::no_cache() } else { Control::new() };
                 let generator = move || async move {
                     tokio::task::yield_now().await;

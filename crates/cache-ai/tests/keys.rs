@@ -394,7 +394,7 @@ async fn the_name_of_a_question_is_as_it_always_was() {
         let expected = [
             (AiSettings::new(), blake3::derive_key("cache-ai 2026 request", &whole)),
             (
-                AiSettings::new().secret(b"a secret of 32 bytes and no less".to_vec()),
+                AiSettings::new().secret(b"a secret of 32 bytes and no less"),
                 *blake3::keyed_hash(
                     &blake3::derive_key(
                         "cache-ai 2026 secret of the application",
