@@ -57,7 +57,8 @@ pub(crate) fn build(root: &Path) -> Outcome {
     Ok(broken.is_empty() && pages > 0)
 }
 
-/// How many pages there are, and which of their links lead nowhere.
+/// How many pages there are, and which of their links lead nowhere. The page that a server shows for one that is missing
+/// has the links of wherever it is put.
 fn follow(folder: &Path) -> std::io::Result<(usize, Vec<(PathBuf, String)>)> {
     let (mut pages, mut broken) = (0, Vec::new());
     let mut folders = vec![folder.to_path_buf()];
@@ -66,7 +67,7 @@ fn follow(folder: &Path) -> std::io::Result<(usize, Vec<(PathBuf, String)>)> {
             let path = entry?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "html") {
+            } else if path.extension().is_some_and(|end| end == "html") && !path.ends_with("404.html") {
                 pages += 1;
                 let text = std::fs::read_to_string(&path)?;
                 broken.extend(

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::process;
+use crate::tidy::is_library;
 use crate::tree::{Package, Tree};
 
 const PAGE: &str = "docs/external-types.md";
@@ -22,12 +23,12 @@ type Shown = BTreeMap<(String, String), BTreeSet<String>>;
 
 /// Compares the page with what shows, or writes it. `None` if the documentation cannot be had as data.
 pub(crate) fn check(tree: &Tree, bless: bool) -> Result<Option<bool>, String> {
-    if !process::silent(nightly(&tree.root).args(["rustc", "--version"])) {
+    if !process::silent(nightly(&tree.root).arg("--version")) {
         return Ok(None);
     }
     let ours: BTreeSet<String> = tree.packages.iter().map(|package| package.name.replace('-', "_")).collect();
     let mut shown = Shown::new();
-    for package in tree.packages.iter().filter(|package| is_shipped(tree, package)) {
+    for package in tree.packages.iter().filter(|package| is_shipped(package)) {
         let name = package.name.replace('-', "_");
         if !process::shown(nightly(&tree.root).args([
             "rustdoc",
@@ -66,8 +67,9 @@ pub(crate) fn check(tree: &Tree, bless: bool) -> Result<Option<bool>, String> {
     Ok(Some(is_same))
 }
 
-fn is_shipped(tree: &Tree, package: &Package) -> bool {
-    tree.folder(package).starts_with("crates/") && package.has_library() && !package.is_macro()
+/// Whether applications link it. Tools and the test kit show what they like.
+fn is_shipped(package: &Package) -> bool {
+    is_library(package) && !package.is_macro()
 }
 
 /// The toolchain that gives documentation as data, which is not the one that runs this program.

@@ -19,6 +19,7 @@ mod words;
 
 use std::fmt;
 
+pub(crate) use self::arrows::is_library;
 use crate::tree::Tree;
 use crate::{Outcome, book, links, no_arguments};
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cache_factory::{Cache, CacheFactory};
+use cache_factory::Cache;
 use serde::Deserialize;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -112,7 +112,7 @@ fn the_snippets_are_what_is_compiled_here() {
 
 #[tokio::test]
 async fn the_robust_snippet_loads_once_and_goes_on_when_the_cache_is_closed() {
-    let cache = CacheFactory::new().for_web_app().memory_only().await.unwrap();
+    let cache = cache_factory::CacheFactory::new().for_web_app().memory_only().await.unwrap();
     assert_eq!(robust(&cache, "key").await.unwrap(), "loaded key");
     assert_eq!(robust(&cache, "key").await.unwrap(), "loaded key");
     assert_eq!(cache.stats().loads.started, 1);

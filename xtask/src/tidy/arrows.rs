@@ -56,7 +56,7 @@ const fn tool(name: &'static str, may: &'static [&'static str]) -> Layer {
 }
 
 /// Whether applications link it: not a tool, not the test kit.
-pub(super) fn is_library(package: &Package) -> bool {
+pub(crate) fn is_library(package: &Package) -> bool {
     LAYERS.iter().any(|layer| layer.is_library && layer.name == package.name)
 }
 
