@@ -1,5 +1,6 @@
 //! Names under which people look for things here: those of the older system's guide. Each has to be found in the search of
-//! the documentation, as a name of ours or as a `#[doc(alias)]`.
+//! the documentation, as a name of ours or as a `#[doc(alias)]`. That of an item in a private module stands on the `pub use`
+//! that shows it: rustdoc loses those of the item itself.
 
 use std::path::Path;
 

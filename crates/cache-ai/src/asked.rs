@@ -67,7 +67,7 @@ impl Shared {
         let ttl = self.operations.ttl(policy, keyed.text_tier, &keyed.digest);
         let mut options = LoadOptions::ttl(ttl);
         options.entry.stale_for = policy.stale_for;
-        options.entry.tags.clone_from(&keyed.tags);
+        options.entry.tags = keyed.tags();
         options
     }
 

@@ -23,7 +23,6 @@ use crate::worth::WorthTier;
 /// [`complete`](AiCache::complete) and [`stream`](AiCache::stream), texts to embed to
 /// [`embed_many`](AiCache::embed_many); the guide's calls are those of a tenant: [`for_tenant`](AiCache::for_tenant).
 #[derive(Clone)]
-#[doc(alias = "AIResponseCache")]
 pub struct AiCache {
     pub(crate) shared: Arc<Shared>,
     /// The cache beneath, with leave to void many answers in production.

@@ -145,7 +145,7 @@ impl<A: Answer> Entry<A> {
             operation: keyed.operation.clone(),
             model: keyed.model.clone(),
             prompt_version: keyed.prompt_version.clone(),
-            tags: keyed.tags.clone(),
+            tags: keyed.tags(),
             text_length: keyed.text_length as u64,
             text_tier: keyed.text_tier,
             cached_at_ms: now_ms,

@@ -52,13 +52,13 @@ impl Explanation {
             text_length: keyed.text_length,
             text_tier: keyed.text_tier,
             text_is_readable: keyed.is_readable,
-            options: canonical::to_json(&question.options),
+            options: canonical::to_json(question.options()),
             ttl: shared.operations.ttl(policy, keyed.text_tier, &keyed.digest),
+            tags: keyed.tags(),
             operation: keyed.operation,
             key_length: keyed.name.len(),
             key: keyed.name,
             digest: keyed.digest,
-            tags: keyed.tags,
             is_deterministic: keyed.is_deterministic,
         }
     }

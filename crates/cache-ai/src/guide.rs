@@ -9,7 +9,6 @@ use serde::Serialize;
 use crate::answer::{Generated, Plain};
 use crate::answered::{AnswerMeta, Answered, Source};
 use crate::cache::TenantCache;
-use crate::canonical::{self, Problem};
 use crate::control::{Control, Plan, Seen, plan};
 use crate::entry::Entry;
 use crate::explain::Explanation;
@@ -126,8 +125,7 @@ impl TenantCache {
     ) -> Result<Explanation, Error> {
         let shared = &self.ai.shared;
         let policy = shared.operations.of(operation);
-        let given = canonical_options(options)?;
-        let question = Question::of_text(&self.tenant, operation, text, given, policy.schema.as_ref())?;
+        let question = Question::of_text(&self.tenant, operation, text, options, policy.schema.as_ref())?;
         let keyed = shared.key(&question).await?;
         Ok(Explanation::of(shared, policy, &question, keyed))
     }
@@ -140,21 +138,7 @@ impl TenantCache {
     ) -> Result<Keyed, Error> {
         let shared = &self.ai.shared;
         let schema = shared.operations.of(operation).schema.as_ref();
-        let given = canonical_options(options)?;
-        let question = Question::of_text(&self.tenant, operation, text, given, schema)?;
+        let question = Question::of_text(&self.tenant, operation, text, options, schema)?;
         shared.key(&question).await
     }
-}
-
-/// Options as canonical fields: an object, or nothing.
-fn canonical_options(options: &(impl Serialize + ?Sized)) -> Result<Vec<u8>, Error> {
-    let mut out = Vec::with_capacity(128);
-    canonical::append(&mut out, options).map_err(Problem::into_error)?;
-    if canonical::is_null(&out) {
-        out = canonical::object(std::iter::empty());
-    }
-    if !canonical::is_object(&out) {
-        return Err(Problem::Refused("options are neither an object nor nothing".into()).into_error());
-    }
-    Ok(out)
 }

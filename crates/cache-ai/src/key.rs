@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use blake3::Hasher;
+use blake3::hazmat::{self, ContextKey, HasherExt};
 use cache_core::{Error, ErrorKind, MAX_KEY_LEN};
 
 use crate::digest::Digest;
@@ -18,13 +20,18 @@ const SECRET_DOMAIN: &str = "cache-ai 2026 secret of the application";
 /// 0.1 ms.
 const SLICE: usize = 128 << 10;
 
+/// What BLAKE3 reads at a time, in bytes, if it is not given more.
+const CHUNK: usize = 1 << 10;
+/// Longer questions cost more to copy than is won by it.
+const COPIED: usize = 32 << 10;
+
 /// The longest tag, in bytes, that is taken as it is.
 const LONGEST_TAG: usize = 200;
 
 /// How questions are named.
 #[derive(Clone)]
 pub(crate) struct Keyer {
-    hasher: blake3::Hasher,
+    seed: Seed,
     /// The 128 bits that go into the name. Only tests take others than the digest's first half.
     pub(crate) name_bits: fn(&Digest) -> [u8; 16],
     /// Texts of so many characters stand readable in the name, unless they are too long for a key.
@@ -32,12 +39,19 @@ pub(crate) struct Keyer {
     pub(crate) tiers: TextTiers,
 }
 
+/// What each digest begins with.
+#[derive(Clone)]
+enum Seed {
+    Domain(ContextKey),
+    Secret([u8; 32]),
+}
+
 /// A question with its names.
 #[derive(Clone, Debug)]
 pub(crate) struct Keyed {
     pub(crate) digest: Digest,
     pub(crate) name: String,
-    pub(crate) tags: Vec<String>,
+    own_tags: Vec<String>,
     pub(crate) tenant: Tenant,
     pub(crate) operation: String,
     pub(crate) model: Option<String>,
@@ -53,38 +67,52 @@ pub(crate) struct Keyed {
 
 impl Keyer {
     pub(crate) fn new(secret: Option<&[u8]>, readable_up_to: usize, tiers: TextTiers) -> Self {
-        let hasher = match secret {
-            Some(secret) => blake3::Hasher::new_keyed(&blake3::derive_key(SECRET_DOMAIN, secret)),
-            None => blake3::Hasher::new_derive_key(DOMAIN),
+        let seed = match secret {
+            Some(secret) => Seed::Secret(blake3::derive_key(SECRET_DOMAIN, secret)),
+            None => Seed::Domain(hazmat::hash_derive_key_context(DOMAIN)),
         };
-        Self { hasher, name_bits: first_half, readable_up_to, tiers }
+        Self { seed, name_bits: first_half, readable_up_to, tiers }
     }
 
     /// Names a question. A long one lets other tasks run meanwhile.
     pub(crate) async fn key(&self, question: &Question<'_>) -> Result<Keyed, Error> {
+        if question.len() <= SLICE {
+            let characters = question.text.as_deref().map_or(0, crate::request::characters);
+            return self.named(question, self.digest(question), characters);
+        }
         // A hasher takes 2 KB: in the future of every call it would be moved about with it.
-        let digest = if question.len() <= SLICE {
-            self.digest(question)
-        } else {
-            Box::pin(self.digest_in_slices(question)).await
-        };
-        let characters = match question.text.as_deref() {
-            Some(text) => count(text).await,
-            None => 0,
-        };
-        self.named(question, digest, characters)
+        Box::pin(async {
+            let digest = self.digest_in_slices(question).await;
+            let characters = match question.text.as_deref() {
+                Some(text) => count(text).await,
+                None => 0,
+            };
+            self.named(question, digest, characters)
+        })
+        .await
     }
 
     fn digest(&self, question: &Question<'_>) -> Digest {
-        let mut hasher = self.begun(question);
-        for part in question.parts() {
-            hasher.update(part);
+        let mut hasher = self.hasher();
+        let (length, len) = (question.length(), question.len());
+        if (CHUNK..=COPIED).contains(&len) {
+            // In one piece: BLAKE3 reads several chunks at a time, but only of what it is given at a time.
+            let mut whole = Vec::with_capacity(length.len() + len);
+            whole.extend_from_slice(&length);
+            question.parts().for_each(|part| whole.extend_from_slice(part));
+            hasher.update(&whole);
+        } else {
+            hasher.update(&length);
+            for part in question.parts() {
+                hasher.update(part);
+            }
         }
         Digest::new(*hasher.finalize().as_bytes())
     }
 
     async fn digest_in_slices(&self, question: &Question<'_>) -> Digest {
-        let mut hasher = self.begun(question);
+        let mut hasher = self.hasher();
+        hasher.update(&question.length());
         for part in question.parts() {
             for slice in part.chunks(SLICE) {
                 hasher.update(slice);
@@ -94,11 +122,11 @@ impl Keyer {
         Digest::new(*hasher.finalize().as_bytes())
     }
 
-    fn begun(&self, question: &Question<'_>) -> blake3::Hasher {
-        let mut hasher = self.hasher.clone();
-        // Which of the parts is how long is in the first of them, so its own length is all that is missing.
-        hasher.update(&(question.short.len() as u64).to_be_bytes());
-        hasher
+    fn hasher(&self) -> Hasher {
+        match &self.seed {
+            Seed::Domain(key) => Hasher::new_from_context_key(key),
+            Seed::Secret(key) => Hasher::new_keyed(key),
+        }
     }
 
     fn named(&self, question: &Question<'_>, digest: Digest, characters: usize) -> Result<Keyed, Error> {
@@ -109,7 +137,7 @@ impl Keyer {
         Ok(Keyed {
             digest,
             name,
-            tags: tags(question),
+            own_tags: question.tags.to_vec(),
             tenant: question.tenant.clone(),
             operation: question.operation.to_owned(),
             model: question.model.as_deref().map(str::to_owned),
@@ -240,13 +268,15 @@ pub(crate) fn escaped(operation: &str) -> String {
     out
 }
 
-/// What answers can be invalidated by.
-fn tags(question: &Question<'_>) -> Vec<String> {
-    let mut tags = vec![tag::tenant(question.tenant), tag::operation(question.operation)];
-    tags.extend(question.model.as_deref().map(tag::model));
-    tags.extend(question.prompt_version.map(|version| tag::prompt(question.operation, version)));
-    tags.extend(question.tags.iter().map(|own| tag::own(own)));
-    tags
+impl Keyed {
+    /// What the answer can be invalidated by.
+    pub(crate) fn tags(&self) -> Vec<String> {
+        let mut tags = vec![tag::tenant(&self.tenant), tag::operation(&self.operation)];
+        tags.extend(self.model.as_deref().map(tag::model));
+        tags.extend(self.prompt_version.as_deref().map(|version| tag::prompt(&self.operation, version)));
+        tags.extend(self.own_tags.iter().map(|own| tag::own(own)));
+        tags
+    }
 }
 
 /// The tags of each kind. No two kinds meet, and each is compared as a whole.
@@ -278,10 +308,19 @@ pub(crate) mod tag {
 
     fn of(kind: &str, name: &str) -> String {
         if name.len() <= LONGEST_TAG {
-            ["ai.", kind, "=", name].concat()
+            joined(kind, "=", name)
         } else {
-            ["ai.", kind, "#", &Digest::of(name.as_bytes()).to_hex()].concat()
+            joined(kind, "#", &Digest::of(name.as_bytes()).to_hex())
         }
+    }
+
+    fn joined(kind: &str, sign: &str, name: &str) -> String {
+        let mut tag = String::with_capacity("ai.".len() + kind.len() + sign.len() + name.len());
+        tag.push_str("ai.");
+        tag.push_str(kind);
+        tag.push_str(sign);
+        tag.push_str(name);
+        tag
     }
 }
 

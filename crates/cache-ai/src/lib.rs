@@ -14,6 +14,8 @@ mod digest;
 mod embed;
 mod entry;
 mod explain;
+#[cfg(any(feature = "metrics", feature = "prometheus"))]
+mod export;
 mod gate;
 mod generate;
 mod guide;
@@ -27,6 +29,7 @@ mod operation;
 mod price;
 mod question;
 mod ranks;
+mod report;
 mod request;
 mod samples;
 mod schema;
@@ -44,7 +47,9 @@ pub use admission::{AdmissionPolicy, AdmissionStats, Admit};
 pub use answer::{Answer, Finish, Generated, Outcome, Plain, Usage};
 pub use answered::{AnswerMeta, Answered, Source};
 pub use builder::AiCacheBuilder;
-pub use cache::{AiCache, TenantCache, WeakAiCache};
+#[doc(alias = "AIResponseCache")]
+pub use cache::AiCache;
+pub use cache::{TenantCache, WeakAiCache};
 pub use cache_core::{Error, ErrorKind, Tier};
 pub use cache_tiered::{Cache, Confirm, Data, Loaded, Namespace};
 pub use control::{Control, NotCached};
@@ -54,13 +59,18 @@ pub use explain::Explanation;
 pub use gate::Refused;
 pub use guide::Kept;
 pub use invalidate::Which;
+pub use inventory::StoredAnswers;
 pub use ledger::{Ledger, LedgerLine, Sums};
 #[cfg(feature = "async-openai")]
 pub use openai::CachedOpenAi;
 pub use operation::{OperationPolicy, Repeat};
 pub use price::{Price, PriceTable};
+pub use report::AiReport;
 pub use request::{AiRequest, NOISE};
-pub use schema::{OptionKind, OptionSchema};
+pub use schema::OptionKind;
+#[doc(alias = "OPERATION_SCHEMAS")]
+#[doc(alias = "normalize_options")]
+pub use schema::OptionSchema;
 pub use settings::{AiSettings, MAX_TEXT_HASH_THRESHOLD};
 pub use stats::{AiStats, Latency, OperationStats};
 pub use stream::{AnswerStream, Replay};

@@ -1,14 +1,16 @@
 //! A request as bytes: a short part, and long texts that are not copied.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use cache_core::Error;
+use serde::Serialize;
 
 use crate::blocking::blocking;
 use crate::canonical::{self, Problem};
 use crate::request::{AiRequest, Body, NO_OPTIONS, NOISE};
-use crate::schema::{Normalised, OptionSchema};
+use crate::schema::OptionSchema;
 use crate::tenant::Tenant;
 
 /// The version of the form below. Whoever changes the form raises it, so that no old answer is found.
@@ -36,8 +38,8 @@ pub(crate) struct Question<'a> {
     is_cold: Option<bool>,
     /// How many answers to choose from were asked for.
     pub(crate) choices: usize,
-    /// The options that went in, as canonical fields.
-    pub(crate) options: Vec<u8>,
+    /// Where the options lie in `short`.
+    options: Range<usize>,
 }
 
 impl<'a> Question<'a> {
@@ -58,21 +60,30 @@ impl<'a> Question<'a> {
             characters: 0,
             is_cold: None,
             choices: 1,
-            options: Vec::new(),
+            options: 0..0,
         }
     }
 
-    /// The guide's call: a text, an operation and its options, which are canonical fields.
+    /// The guide's call: a text, an operation and its options, an object or nothing.
     pub(crate) fn of_text(
         tenant: &'a Tenant,
         operation: &'a str,
         text: &'a str,
-        options: Vec<u8>,
+        options: &(impl Serialize + ?Sized),
         schema: Option<&OptionSchema>,
     ) -> Result<Self, Error> {
         let mut it = Self::new(tenant, operation);
         it.short.push(b'T');
-        it.take_options(options, schema)?;
+        let start = it.short.len();
+        canonical::append(&mut it.short, options).map_err(Problem::into_error)?;
+        if canonical::is_null(&it.short[start..]) {
+            it.short.truncate(start);
+            canonical::write_object(&mut it.short, std::iter::empty());
+        }
+        if !canonical::is_object(&it.short[start..]) {
+            return Err(Problem::Refused("options are neither an object nor nothing".into()).into_error());
+        }
+        it.take_options(start, schema)?;
         it.take_text(text, schema);
         Ok(it)
     }
@@ -90,7 +101,9 @@ impl<'a> Question<'a> {
             optional(&mut it.short, part.as_deref());
         }
         let options = request.options.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
-        it.take_options(canonical::object(options), schema)?;
+        let start = it.short.len();
+        canonical::write_object(&mut it.short, options);
+        it.take_options(start, schema)?;
         for guard in &request.guards {
             canonical::write_text(&mut it.short, guard);
         }
@@ -120,25 +133,29 @@ impl<'a> Question<'a> {
         Ok(it)
     }
 
-    fn take_options(&mut self, options: Vec<u8>, schema: Option<&OptionSchema>) -> Result<(), Error> {
-        let mut asked = canonical::fields(&options).unwrap_or_default();
-        let given = asked.len();
-        asked.retain(|(name, _)| !NO_OPTIONS.contains(name));
-        let options = match schema {
-            Some(schema) => {
-                let Normalised { options } = schema.normalise(self.operation, asked.into_iter())?;
-                self.note_temperature(are_cold(&canonical::fields(&options).unwrap_or_default()));
-                options
-            }
-            None => {
-                self.note_temperature(are_cold(&asked));
-                self.choices = self.choices.max(choices(&asked));
-                if asked.len() < given { canonical::object(asked.into_iter()) } else { options }
-            }
+    /// Takes the options that `short` ends with, from `start` on.
+    fn take_options(&mut self, start: usize, schema: Option<&OptionSchema>) -> Result<(), Error> {
+        let is_asked = |(name, _): &(&str, &[u8])| !NO_OPTIONS.contains(name);
+        let given = || canonical::fields(&self.short[start..]);
+        let instead = match schema {
+            Some(schema) => Some(schema.normalise(self.operation, given().filter(is_asked))?),
+            None if given().all(|field| is_asked(&field)) => None,
+            None => Some(canonical::object(given().filter(is_asked))),
         };
-        self.short.extend_from_slice(&options);
-        self.options = options;
+        if let Some(options) = instead {
+            self.short.truncate(start);
+            self.short.extend_from_slice(&options);
+        }
+        self.options = start..self.short.len();
+        let (is_cold, choices) = said(canonical::fields(self.options()));
+        self.note_temperature(is_cold);
+        self.choices = self.choices.max(choices);
         Ok(())
+    }
+
+    /// The options that went in, as a canonical object.
+    pub(crate) fn options(&self) -> &[u8] {
+        &self.short[self.options.clone()]
     }
 
     fn note_temperature(&mut self, is_cold: Option<bool>) {
@@ -180,6 +197,11 @@ impl<'a> Question<'a> {
         std::iter::once(&*self.short).chain(self.long.iter().map(|part| &**part)).chain(text)
     }
 
+    /// How long the first part is, as bytes that are read before it. How long the others are is in it.
+    pub(crate) fn length(&self) -> [u8; 8] {
+        (self.short.len() as u64).to_be_bytes()
+    }
+
     /// How many bytes there are to be read.
     pub(crate) fn len(&self) -> usize {
         self.parts().map(<[u8]>::len).sum()
@@ -219,27 +241,26 @@ impl ReadBody {
     }
 
     fn new(bytes: Vec<u8>) -> Self {
-        let Some(mut fields) = canonical::fields(&bytes) else {
-            return Self { bytes, model: None, is_cold: None, choices: 1 };
-        };
-        let (is_cold, choices) = (are_cold(&fields), choices(&fields));
+        let fields: Vec<_> = canonical::fields(&bytes).collect();
+        let (is_cold, choices) = said(fields.iter().copied());
         let model = fields.iter().find(|(name, _)| *name == "model");
         let model = model.and_then(|(_, model)| canonical::as_text(model)).map(str::to_owned);
-        let all = fields.len();
-        fields.retain(|(name, _)| !NOISE.contains(name));
-        let quiet = (fields.len() < all).then(|| canonical::object(fields.into_iter()));
+        let quiet = fields.iter().filter(|(name, _)| !NOISE.contains(name)).copied();
+        let quiet = (quiet.clone().count() < fields.len()).then(|| canonical::object(quiet));
         Self { bytes: quiet.unwrap_or(bytes), model, is_cold, choices }
     }
 }
 
-/// How many answers to choose from these fields ask for.
-fn choices(fields: &[(&str, &[u8])]) -> usize {
-    let given = fields.iter().find(|(name, _)| *name == "n");
-    given.and_then(|(_, n)| canonical::as_integer(n)).and_then(|n| usize::try_from(n).ok()).unwrap_or(1)
-}
-
-/// Whether every temperature among these fields is 0; `None` if there is none.
-fn are_cold(fields: &[(&str, &[u8])]) -> Option<bool> {
-    let given = fields.iter().filter(|(name, _)| *name == "temperature");
-    given.map(|(_, value)| canonical::is_zero(value)).reduce(|all, one| all && one)
+/// Whether every temperature among these fields is 0, `None` if there is none; and how many answers to choose from they ask
+/// for.
+fn said<'a>(fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> (Option<bool>, usize) {
+    let (mut is_cold, mut choices) = (None, 1);
+    for (name, value) in fields {
+        match name {
+            "temperature" => is_cold = Some(is_cold.unwrap_or(true) && canonical::is_zero(value)),
+            "n" => choices = canonical::as_integer(value).and_then(|n| n.try_into().ok()).unwrap_or(1),
+            _ => {}
+        }
+    }
+    (is_cold, choices)
 }

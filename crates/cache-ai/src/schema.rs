@@ -23,8 +23,6 @@ use crate::canonical;
 /// # Ok::<(), cache_ai::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-#[doc(alias = "OPERATION_SCHEMAS")]
-#[doc(alias = "normalize_options")]
 pub struct OptionSchema {
     options: Vec<OptionRule>,
     drops_unknown: bool,
@@ -86,12 +84,6 @@ impl OptionKind {
     }
 }
 
-/// Options as their schema has them.
-pub(crate) struct Normalised {
-    /// A canonical object.
-    pub(crate) options: Vec<u8>,
-}
-
 impl OptionSchema {
     /// No options, and an error for any that is given.
     pub fn new() -> Self {
@@ -148,7 +140,7 @@ impl OptionSchema {
         }
     }
 
-    /// The options as they go into the key.
+    /// The options as they go into the key: a canonical object.
     ///
     /// # Errors
     /// One [`Validation`](cache_core::ErrorKind::Validation) error that lists all that is wrong.
@@ -156,7 +148,7 @@ impl OptionSchema {
         &'a self,
         operation: &str,
         given: impl Iterator<Item = (&'a str, &'a [u8])>,
-    ) -> Result<Normalised, Error> {
+    ) -> Result<Vec<u8>, Error> {
         let mut problems = Problems::default();
         let mut fields: Vec<(&str, &[u8])> = Vec::new();
         for (name, value) in given {
@@ -186,6 +178,6 @@ impl OptionSchema {
             }
         }
         fields.sort_unstable();
-        Ok(Normalised { options: canonical::object(fields.into_iter()) })
+        Ok(canonical::object(fields.into_iter()))
     }
 }

@@ -35,8 +35,9 @@ impl AiCache {
     /// A stream that comes from the model is the caller's: it runs when it is polled, each event is handed on at once
     /// and recorded. What was recorded is kept after the stream's own end, and only if it makes a whole answer that the
     /// gate lets through; then it serves readers of streams and those who want the whole answer. Who asks the same
-    /// meanwhile waits for that end. If the stream is dropped before, nothing is kept, and one of those who wait asks the
-    /// model.
+    /// meanwhile waits for that end, however long the stream is, as long as no two events are further apart than
+    /// `load_timeout`; if they are, those who wait get a [`Timeout`](ErrorKind::Timeout), and what the stream still brings
+    /// goes to its reader alone. If the stream is dropped before, nothing is kept, and one of those who wait asks the model.
     ///
     /// # Errors
     /// As [`get_or_generate`](Self::get_or_generate). An error of the stream itself is an event of it.
@@ -115,8 +116,9 @@ type Slot<A> = Arc<Mutex<Option<Opener<A>>>>;
 
 /// What the task of a shared stream tells its caller.
 enum Told<A: Answer> {
-    /// The caller's own stream is open. What was recorded goes to the sender.
-    Open(Upstream<A>, oneshot::Sender<Ended<A::Event>>),
+    /// The caller's own stream is open. What was recorded goes to the sender; with each event those who wait learn that
+    /// it goes on.
+    Open(Upstream<A>, oneshot::Sender<Ended<A::Event>>, LoadScope),
     /// The answer of another generation.
     Entry(Arc<Entry<A>>),
     Failed(Error),
@@ -169,7 +171,7 @@ impl Asked<'_> {
                 }
             }
         })?;
-        let tee = Tee::new(upstream, sender, Arc::clone(&self.shared.timer));
+        let tee = Tee::new(upstream, sender, Arc::clone(&self.shared.timer), None);
         Ok(AnswerStream { source: Source::Generated, meta: None, events: Events::Live(Box::new(tee)) })
     }
 
@@ -185,8 +187,9 @@ impl Asked<'_> {
         self.spawn_load(&slot, tell, renewal.is_some())?;
         let answer = told.await.unwrap_or_else(|_| Told::Failed(abandoned()));
         match answer {
-            Told::Open(upstream, sender) => {
-                let tee = Tee::new(upstream, sender, Arc::clone(&self.shared.timer));
+            Told::Open(upstream, sender, waited_for) => {
+                let timer = Arc::clone(&self.shared.timer);
+                let tee = Tee::new(upstream, sender, timer, Some(waited_for));
                 let events = Events::Live(Box::new(tee));
                 Ok(AnswerStream { source: Source::Generated, meta: None, events })
             }
@@ -229,10 +232,11 @@ impl Asked<'_> {
                 let loader = move |scope: LoadScope| async move {
                     let opener = slot.lock().take().ok_or("the stream was wanted twice")?;
                     let upstream = opener().await?;
+                    scope.keep_alive();
                     let (sender, ended) = oneshot::channel();
                     let Some(tell) = tell.lock().take() else { return Err("nobody listens".into()) };
                     // A caller who has left drops both ends.
-                    drop(tell.send(Told::Open(upstream, sender)));
+                    drop(tell.send(Told::Open(upstream, sender, scope.clone())));
                     let ended = ended.await.unwrap_or(Ended::Left);
                     let took = own.timer.now().since(began);
                     let entry = finish::<A>(&own, &keyed, sample, ended, took).await?;

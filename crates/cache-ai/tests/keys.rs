@@ -374,3 +374,41 @@ async fn texts_of_equal_xxh3_are_not_taken_for_one() {
     let digest = async |text: &str| cache.explain(text, "qa", &()).await.unwrap().digest;
     assert_ne!(digest(&first).await, digest(&second).await);
 }
+
+/// What goes into a digest, laid out by hand: whoever changes it must raise the version, or answers are lost.
+#[tokio::test]
+async fn the_name_of_a_question_is_as_it_always_was() {
+    let text = |it: &str| [b"s", &(it.len() as u64).to_be_bytes()[..], it.as_bytes()].concat();
+    for question in ["Where is Paris?", &"x".repeat(3_000), &"x".repeat(50_000), &"x".repeat(300_000)] {
+        let short = [
+            b"\x01-".to_vec(),
+            text("qa"),
+            b"T{".to_vec(),
+            text("length"),
+            [b"i", &100i128.to_be_bytes()[..]].concat(),
+            b"}t".to_vec(),
+            (question.len() as u64).to_be_bytes().to_vec(),
+        ]
+        .concat();
+        let whole = [&(short.len() as u64).to_be_bytes()[..], &short, question.as_bytes()].concat();
+        let expected = [
+            (AiSettings::new(), blake3::derive_key("cache-ai 2026 request", &whole)),
+            (
+                AiSettings::new().secret(b"a secret of 32 bytes and no less"),
+                *blake3::keyed_hash(
+                    &blake3::derive_key(
+                        "cache-ai 2026 secret of the application",
+                        b"a secret of 32 bytes and no less",
+                    ),
+                    &whole,
+                )
+                .as_bytes(),
+            ),
+        ];
+        for (settings, digest) in expected {
+            let cache = shared(&private(&FakeClock::new(), settings));
+            let explained = cache.explain(question, "qa", &json!({"length": 100})).await.unwrap();
+            assert_eq!(explained.digest.as_bytes(), &digest);
+        }
+    }
+}

@@ -306,7 +306,7 @@ async fn answers_of_a_cache_in_production_go_only_if_that_was_confirmed() {
     let builder = AiCache::builder(cache_ai::Namespace::new("test").unwrap()).local(common::tier(&clock));
     let cache = builder.timer(clock.clone()).settings(settings).build().unwrap();
     let (model, which) = (Model::default(), Which::Operation("qa".into()));
-    text(&cache, &common::ask("x"), Control::new(), &model, "x").await;
+    text(&cache, &ask("x"), Control::new(), &model, "x").await;
 
     assert!(cache.invalidate(&which).await.unwrap_err().is_validation());
     assert_eq!(cache.count(&which).await.unwrap(), 1);

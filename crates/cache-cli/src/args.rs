@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Stats(StatsArgs),
     /// Measure values, and say which compression and which TTLs would fit.
     Advise(AdviseArgs),
+    /// Show which answers of language models are stored, and what a hit of each spares.
+    Ai,
     /// Store what a file has, where nothing is stored yet.
     Warm(WarmArgs),
     /// Write values to a file.
@@ -126,6 +128,8 @@ pub(crate) enum ConfigCommand {
         /// The file, TOML or JSON.
         file: PathBuf,
     },
+    /// Print the JSON Schema of a configuration file, for editors.
+    Schema,
 }
 
 /// What entries are chosen by.

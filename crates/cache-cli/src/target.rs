@@ -20,12 +20,7 @@ pub(crate) struct Target {
 impl Target {
     /// Connects to the store that options, environment and configuration name.
     pub(crate) async fn open(global: &Global) -> Result<Self, Failure> {
-        let config = config(global)?;
-        if config.redis.is_none() && config.r#type.is_none() {
-            return Err(Failure::bad_use(
-                "no Redis is named: give --url, CACHE_REDIS_URL, or a configuration that has one",
-            ));
-        }
+        let config = store_config(global)?;
         let (said, environment) = (config.production, config.environment);
         let inspection = CacheFactory::new().inspect(config).await?;
         let production = match environment.filter(|it| said.is_none() && it.is_production()) {
@@ -65,10 +60,21 @@ pub(crate) fn config(global: &Global) -> Result<CacheConfig, Failure> {
     Ok(CacheConfig::from_variables(environment.into_iter().chain(given))?)
 }
 
+/// The same, with a store: nothing is guessed.
+pub(crate) fn store_config(global: &Global) -> Result<CacheConfig, Failure> {
+    let config = config(global)?;
+    if config.redis.is_none() && config.r#type.is_none() {
+        return Err(Failure::bad_use(
+            "no Redis is named: give --url, CACHE_REDIS_URL, or a configuration that has one",
+        ));
+    }
+    Ok(config)
+}
+
 /// The same for a cache of any values, of a configuration that may be an AI cache's. Where its Redis is and whether it is in
 /// production stays.
 pub(crate) fn plain_config(global: &Global) -> Result<CacheConfig, Failure> {
-    let mut config = config(global)?;
+    let mut config = store_config(global)?;
     config.ai = None;
     if config.environment == Some(Environment::AiProduction) {
         config.environment = None;

@@ -111,3 +111,40 @@ async fn ai_answers_go_with_their_checksums() {
     let changed = run(server, &to, &["import", &file]);
     assert!(changed.code == 2 && changed.stderr.contains("checksum"), "{changed:?}");
 }
+
+#[tokio::test]
+async fn ai_shows_what_is_stored_and_what_a_hit_spares() {
+    use cache_factory::ai::{AiRequest, Generated, Loaded, Usage};
+
+    let (server, namespace) = (shared(), fresh("ai-stored"));
+    let empty = run(server, &namespace, &["ai"]);
+    assert!(empty.code == 0 && empty.stdout.starts_with("ok   no answers"), "{empty:?}");
+
+    let toml = format!("namespace = '{namespace}'\n[redis]\nurl = '{}'", server.url());
+    let ai = CacheFactory::new().ai_from_config(CacheConfig::from_toml(&toml).unwrap()).await.unwrap();
+    for (operation, text, input) in [("qa", "a", 100), ("qa", "b", 300), ("chat\u{1b}[31m", "c", 7)] {
+        let request = AiRequest::new(Tenant::shared(), operation).model("m-1").message("user", text);
+        let answer =
+            move || async move { Loaded::Ok(Generated::new("said".to_owned()).usage(Usage::new(input, 20))) };
+        ai.get_or_generate(&request, cache_factory::ai::Control::new(), answer).await.unwrap();
+    }
+    // Answers are stored after those who wait have them.
+    cache_testkit::eventually(std::time::Duration::from_secs(10), "three are stored", || {
+        run_json(server, &namespace, &["ai"]).1["answers"] == 3
+    })
+    .await
+    .unwrap();
+    let (_, report) = run_json(server, &namespace, &["ai"]);
+    assert_eq!((&report["input_tokens"], &report["output_tokens"]), (&json!(407), &json!(60)), "{report}");
+    let line = &report["by"][0];
+    assert_eq!(
+        (&line["operation"], &line["model"], &line["answers"]),
+        (&json!("qa"), &json!("m-1"), &json!(2))
+    );
+    let human = run(server, &namespace, &["ai"]);
+    assert!(
+        human.stdout.starts_with("ok   3 answers") && human.stdout.contains("a hit spares 155 tokens"),
+        "{human:?}"
+    );
+    human.assert_without("\u{1b}");
+}

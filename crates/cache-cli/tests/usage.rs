@@ -24,6 +24,9 @@ fn bad_use_is_2_and_an_unreachable_store_is_3() {
         &["get"],
         &["keys", "--limit", "0"],
         &["keys"],
+        &["ai"],
+        &["warm", "tests/data/catalogue.jsonl"],
+        &["import", "tests/data/catalogue.jsonl"],
         &["--url", "nonsense", "keys"],
         &["--url", "rediss://127.0.0.1:1", "keys"],
         &["--config", "/no/such/file.toml", "keys"],
@@ -107,4 +110,13 @@ fn all_that_is_wrong_with_a_file_is_said_at_once() {
     bad.assert_without("canary");
     assert_eq!((good.code, &good.json()["problems"]), (0, &json!([])), "{good:?}");
     assert_eq!(ran(&["config", "check", "/no/such/file.toml"]).code, 1);
+}
+
+#[test]
+fn the_schema_of_a_configuration_is_the_librarys() {
+    for arguments in [&["config", "schema"][..], &["config", "schema", "--json"]] {
+        let ran = ran(arguments);
+        let schema: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((ran.code, schema), (0, cache_factory::CacheConfig::json_schema()));
+    }
 }

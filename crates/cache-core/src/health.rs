@@ -61,7 +61,6 @@ pub enum Coherence {
 /// Whether the store is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[doc(alias = "is_open")]
 pub enum BreakerState {
     /// It is asked.
     #[default]

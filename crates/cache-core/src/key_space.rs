@@ -24,8 +24,6 @@ use std::fmt::{self, Display, Write};
 /// A part is what it looks like: the number 1 and the text `1` make the same key. A key that is too long
 /// ([`MAX_KEY_LEN`](crate::MAX_KEY_LEN)) is refused when it is used.
 #[derive(Clone, Debug)]
-#[doc(alias = "user_cache_key")]
-#[doc(alias = "session_cache_key")]
 pub struct KeySpace {
     /// As it was given; its parts are escaped when a key is made, because a constant cannot do it.
     name: Cow<'static, str>,

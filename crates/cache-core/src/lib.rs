@@ -25,9 +25,14 @@ pub use clock::{Clock, Moment, Sleep, SystemClock, Timer};
 pub use error::{BoxError, Error, ErrorKind};
 pub use feed::{FeedSink, MAX_TAG_LEN, Mark, check_tag};
 pub use hash::{Seed, random_u64};
-pub use health::{BreakerState, Coherence, Health, HealthStatus};
+#[doc(alias = "is_open")]
+pub use health::BreakerState;
+pub use health::{Coherence, Health, HealthStatus};
 pub use key::{Key, MAX_KEY_LEN, MAX_NAMESPACE_LEN, Namespace, check_key, redact};
-pub use key_space::{KeySpace, key_part};
+#[doc(alias = "user_cache_key")]
+#[doc(alias = "session_cache_key")]
+pub use key_space::KeySpace;
+pub use key_space::key_part;
 pub use local::{Fill, FillToken, Filled, LocalEntry, LocalTier, LocalUsage, Meta};
 pub use observer::{Event, LoadResult, Observer, ReadResult, Tier, Watched, WriteResult};
 pub use options::{LoadOptions, MAX_TAGS, SetOptions, StaleMode};
@@ -42,6 +47,10 @@ pub use store::{
 };
 pub use tally::{OwnTally, Tally};
 pub use ttl::Ttl;
-pub use ttl_policy::{Aged, PolicyTtl, TtlPolicy, TtlPolicyBuilder};
-pub use value::{Cacheable, Encoded, Format, Value};
+#[doc(alias = "TTL_STRATEGIES")]
+#[doc(alias = "base_ttls")]
+#[doc(alias = "calculate_dynamic_ttl")]
+pub use ttl_policy::TtlPolicy;
+pub use ttl_policy::{Aged, PolicyTtl, TtlPolicyBuilder};
+pub use value::{Cacheable, Encoded, Format, Value, Viewed};
 pub use version::{Stamp, Version, VersionSource};

@@ -27,9 +27,6 @@ use crate::{Error, ErrorKind, Problems, SetOptions, Ttl, random_u64};
 /// # Ok::<(), cache_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-#[doc(alias = "TTL_STRATEGIES")]
-#[doc(alias = "calculate_dynamic_ttl")]
-#[doc(alias = "base_ttls")]
 pub struct TtlPolicy {
     default: Ttl,
     types: BTreeMap<String, Ttl>,

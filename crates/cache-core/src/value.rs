@@ -66,12 +66,28 @@ pub enum Value {
     Encoded(Arc<Encoded>),
     /// The typed value. A hit clones the `Arc`.
     Typed(Arc<dyn Cacheable>),
+    /// The typed value of a reader who sees less than was stored, or would store it in other bytes, and the bytes for all
+    /// others. A hit clones the `Arc` of the former.
+    Viewed(Arc<Viewed>),
+}
+
+/// One reader's view of a serialised value.
+pub struct Viewed {
+    /// What the last reader made of it.
+    typed: Arc<dyn Cacheable>,
+    /// What was stored.
+    pub encoded: Arc<Encoded>,
 }
 
 impl Value {
     /// A typed value; no copy is made.
     pub fn typed<T: Cacheable>(value: Arc<T>) -> Self {
         Self::Typed(value)
+    }
+
+    /// A typed value beside the bytes that it was read from; no copy is made.
+    pub fn viewed<T: Cacheable>(value: Arc<T>, encoded: Arc<Encoded>) -> Self {
+        Self::Viewed(Arc::new(Viewed { typed: value, encoded }))
     }
 
     /// The typed value as `T`, if that is what is held.
@@ -81,14 +97,18 @@ impl Value {
     #[inline]
     pub fn downcast<T: Any + Send + Sync>(self) -> Result<Arc<T>, Self> {
         match self {
-            Self::Typed(value) if <dyn Any>::is::<T>(&*value) => {
-                let any: Arc<dyn Any + Send + Sync> = value;
-                // The type was tested above, so this always succeeds.
-                any.downcast().map_err(|_| Self::Typed(Arc::new(())))
-            }
+            Self::Typed(value) if <dyn Any>::is::<T>(&*value) => of_its_type(value),
+            Self::Viewed(view) if <dyn Any>::is::<T>(&*view.typed) => of_its_type(Arc::clone(&view.typed)),
             other => Err(other),
         }
     }
+}
+
+/// The type was tested, so this always succeeds.
+#[inline]
+fn of_its_type<T: Any + Send + Sync>(value: Arc<dyn Cacheable>) -> Result<Arc<T>, Value> {
+    let any: Arc<dyn Any + Send + Sync> = value;
+    any.downcast().map_err(|_| Value::Typed(Arc::new(())))
 }
 
 impl fmt::Debug for Value {
@@ -96,7 +116,14 @@ impl fmt::Debug for Value {
         match self {
             Self::Encoded(encoded) => encoded.fmt(f),
             Self::Typed(_) => f.write_str("Typed(…)"),
+            Self::Viewed(view) => view.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for Viewed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Viewed({:?})", self.encoded)
     }
 }
 
@@ -112,6 +139,17 @@ mod tests {
         assert!(Arc::ptr_eq(&original, &back));
         let value = value.downcast::<String>().unwrap_err();
         assert!(value.downcast::<Vec<u8>>().is_ok(), "a wrong guess loses nothing");
+    }
+
+    #[test]
+    fn a_view_is_had_as_its_type_and_keeps_the_bytes_for_others() {
+        let encoded = Arc::new(Encoded { format: Format::Json, bytes: Bytes::from_static(b"[1,2]") });
+        let (view, bytes) = (Arc::new(1u8), Arc::clone(&encoded));
+        let value = Value::viewed(Arc::clone(&view), bytes);
+        assert!(Arc::ptr_eq(&view, &value.clone().downcast::<u8>().unwrap()));
+        let Err(Value::Viewed(kept)) = value.downcast::<String>() else { panic!("another type") };
+        assert!(Arc::ptr_eq(&encoded, &kept.encoded));
+        assert_eq!(size_of::<Value>(), 16, "a third form costs nothing");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use cache_ai::{AiCache, AiSettings};
 use cache_core::{Error, FeedMode, Format, Observer, Problems, Store, Timer};
 use cache_tiered::{BreakerSettings, OnStoreError};
 
+use crate::assemble::Parts;
 use crate::config::{AiConfig, CacheConfig};
 use crate::environment::Environment;
 use crate::presets::Preset;
@@ -16,7 +17,7 @@ use crate::redis_url::RedisUrl;
 #[cfg(feature = "monitor")]
 use crate::savings::Savings;
 use crate::secret::Secret;
-use crate::setup::{CacheSetup, Parts};
+use crate::setup::CacheSetup;
 
 /// An AI cache to be: set what differs from the preset, then `.await` it.
 ///

@@ -24,6 +24,9 @@ pub trait CachedResult: Send + 'static {
     type Error: From<Error> + Into<BoxError> + Send + 'static;
 
     /// As a `Result`.
+    ///
+    /// # Errors
+    /// What the function answered, if that was one.
     fn into_result(self) -> Result<Self::Value, Self::Error>;
     /// From a `Result`.
     fn from_result(result: Result<Self::Value, Self::Error>) -> Self;

@@ -54,10 +54,6 @@ use crate::secret::Secret;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-#[doc(alias = "CACHE_CONFIG")]
-#[doc(alias = "CACHE_CONFIGS")]
-#[doc(alias = "create_production_cache")]
-#[doc(alias = "create_high_performance_cache")]
 pub struct CacheConfig {
     /// Where the cache keeps what it holds. Without it, a `redis` table means Redis.
     pub r#type: Option<CacheType>,
@@ -122,7 +118,6 @@ pub struct CacheConfig {
 /// Where a cache keeps what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[doc(alias = "type")]
 pub enum CacheType {
     /// In this process alone.
     Memory,
@@ -158,7 +153,7 @@ pub struct BreakerConfig {
 
 /// A monitor that watches a cache, if there is such a table. What is not said is as
 /// [`Thresholds`](cache_monitor::Thresholds) has it, or as the environment has it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct MonitorConfig {
     /// Whether there is one; `true` unless said otherwise.

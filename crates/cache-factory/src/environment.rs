@@ -1,9 +1,12 @@
 //! Where a cache is used, by name.
 
+#[cfg(feature = "ai")]
 use std::collections::BTreeMap;
 use std::fmt;
 
+#[cfg(feature = "ai")]
 use crate::config::AiConfig;
+#[cfg(feature = "ai")]
 use crate::durations::secs;
 
 /// Where a cache is used. It stands for defaults: whatever is said in code, by variables or in a file wins over them.
@@ -57,6 +60,7 @@ impl Environment {
     }
 
     /// What it says of an AI cache.
+    #[cfg(feature = "ai")]
     pub(crate) fn ai(self) -> AiConfig {
         let mut config = AiConfig::default();
         if self == Self::AiProduction {
@@ -75,7 +79,14 @@ impl fmt::Display for Environment {
     }
 }
 
-#[cfg(all(test, feature = "memory", feature = "redis", feature = "lz4", feature = "monitor"))]
+#[cfg(all(
+    test,
+    feature = "memory",
+    feature = "redis",
+    feature = "lz4",
+    feature = "ai",
+    feature = "monitor"
+))]
 mod tests {
     use cache_core::Error;
 

@@ -16,7 +16,6 @@ use crate::resolve::resolve;
 /// Where a cache would keep what it holds, and by which settings.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-#[doc(alias = "validate_cache_config")]
 pub struct Inspection {
     /// What sets its keys apart.
     pub namespace: Namespace,

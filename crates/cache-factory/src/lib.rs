@@ -2,6 +2,7 @@
 
 #[cfg(feature = "ai")]
 mod ai_setup;
+mod assemble;
 #[cfg(feature = "macros")]
 mod cached;
 mod config;
@@ -51,10 +52,18 @@ pub use cache_tiered::{
     SetOptions, Settings, StaleMode, Stats, Status, Tier, TokioTimer, Ttl, TypedCache, WarmOptions,
     WriteStats,
 };
-pub use config::{AiConfig, BreakerConfig, CacheConfig, CacheType, MonitorConfig, RedisConfig};
+#[doc(alias = "CACHE_CONFIG")]
+#[doc(alias = "CACHE_CONFIGS")]
+#[doc(alias = "create_production_cache")]
+#[doc(alias = "create_high_performance_cache")]
+pub use config::CacheConfig;
+#[doc(alias = "type")]
+pub use config::CacheType;
+pub use config::{AiConfig, BreakerConfig, MonitorConfig, RedisConfig};
 pub use environment::Environment;
 pub use factory::CacheFactory;
 #[cfg(feature = "redis")]
+#[doc(alias = "validate_cache_config")]
 pub use inspect::Inspection;
 pub use redis_url::RedisUrl;
 pub use secret::Secret;

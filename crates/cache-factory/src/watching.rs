@@ -17,7 +17,7 @@ pub(crate) fn thresholds(
 ) -> Option<Thresholds> {
     let config = chosen.performance_monitor.as_ref()?;
     if config.enabled == Some(false) {
-        let thresholds = MonitorConfig { enabled: None, ..config.clone() };
+        let thresholds = MonitorConfig { enabled: None, ..*config };
         problems.check(thresholds == MonitorConfig::default(), || {
             "performance_monitor: thresholds have no effect on a monitor that is not enabled, leave them out"
                 .to_owned()

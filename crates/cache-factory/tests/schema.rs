@@ -28,9 +28,11 @@ fn can_be_read(config: &Value) -> bool {
     error.is_none_or(|error| error.message().contains("feature `"))
 }
 
-/// Each setting's schema, and a configuration that has only it.
-fn settings() -> Vec<(String, Value, Box<dyn Fn(Value) -> Value>)> {
-    let mut all: Vec<(String, Value, Box<dyn Fn(Value) -> Value>)> = Vec::new();
+/// A setting's name, its schema, and the configuration that has only it.
+type Setting = (String, Value, Box<dyn Fn(Value) -> Value>);
+
+fn settings() -> Vec<Setting> {
+    let mut all: Vec<Setting> = Vec::new();
     let properties =
         |schema: &Value| -> Map<String, Value> { schema["properties"].as_object().unwrap().clone() };
     for (name, schema) in properties(&CacheConfig::json_schema()) {

@@ -8,7 +8,7 @@ mod template;
 
 use proc_macro::TokenStream;
 
-/// Caches what an asynchronous function answers. See the [crate](crate) for all that it takes.
+/// Caches what an asynchronous function answers. See the [crate] for all that it takes.
 #[proc_macro_attribute]
 pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match expand::cached(arguments.into(), item.clone().into()) {

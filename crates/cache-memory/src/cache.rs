@@ -27,7 +27,6 @@ const MISS: usize = 1;
 /// [`Arc`](std::sync::Arc); every method takes `&self`, is quick, and does no I/O. Locks are held for the time of one look-up, never while a value or key of yours is dropped.
 ///
 /// A panic in your code (`Hash`, `Eq`, `Clone`, `Drop`, the weigher, a closure) passes through and leaves the map whole.
-#[doc(alias = "InMemoryCache")]
 pub struct MemoryCache<K, V> {
     pub(crate) engine: Engine<K, V>,
     pub(crate) settings: Settings<K, V>,

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hash};
 
 use cache_core::random_u64;
 use foldhash::SharedSeed;
-use foldhash::quality::SeedableRandomState;
+use foldhash::fast::SeedableRandomState;
 
 use crate::hash::Hashed;
 

@@ -62,6 +62,17 @@ impl Iterator for Ways {
     }
 }
 
+/// Where a key is, as far as one bucket tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guess {
+    /// Here most likely.
+    Slot(u32),
+    /// Nowhere.
+    Absent,
+    /// In another bucket, or nowhere.
+    Elsewhere,
+}
+
 pub(crate) struct Index {
     buckets: Vec<Bucket>,
     len: usize,
@@ -73,6 +84,17 @@ impl Index {
     /// An index of about this many entries; it takes memory as it fills, and beyond them a little at a time.
     pub(crate) fn new(share: usize) -> Self {
         Self { buckets: Vec::new(), len: 0, share: share.div_ceil(LOAD) }
+    }
+
+    /// What one look at the first bucket of a hash tells, which nearly always is all that there is to know.
+    #[inline]
+    pub(crate) fn guess(&self, hash: u32) -> Guess {
+        let Some(bucket) = self.buckets.get(self.home(hash)) else { return Guess::Absent };
+        match bucket.ways_of(tag(hash)).next() {
+            Some(way) => Guess::Slot(bucket.slots[way]),
+            None if bucket.passed_by == 0 => Guess::Absent,
+            None => Guess::Elsewhere,
+        }
     }
 
     /// What `pick` makes of the first slot that it takes. It is asked of slots of this hash and of some others.
@@ -219,6 +241,9 @@ mod tests {
             for slot in 0..120 {
                 let hash = model.get(&slot);
                 prop_assert_eq!(index.find(*hash.unwrap_or(&0), |other| (other == slot).then_some(slot)), hash.map(|_| slot));
+                if let Some(&hash) = hash {
+                    prop_assert_ne!(index.guess(hash), Guess::Absent);
+                }
             }
             // What was passed by is counted exactly, or a search for what is absent would not end.
             for (&slot, &hash) in &model {

@@ -28,6 +28,7 @@ mod time;
 mod walk;
 
 pub use builder::MemoryCacheBuilder;
+#[doc(alias = "InMemoryCache")]
 pub use cache::MemoryCache;
 pub use garbage::RemovalCause;
 pub use iter::Iter;

@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::garbage::RemovalCause;
 use crate::hash::Hashed;
 use crate::idle::Idle;
-use crate::index::Index;
+use crate::index::{Guess, Index};
 use crate::policy::Queues;
 use crate::room::Call;
 use crate::slab::Slab;
@@ -67,9 +67,29 @@ impl<K, V> Shard<K, V> {
     }
 
     /// The key's entry, dead or alive, and its slot.
+    ///
+    /// Only the first guess is tried in line: what a hit does not need, the processor should not hold registers for,
+    /// because it works on the next call while this one waits for memory.
     #[inline]
     pub(crate) fn find(&self, hash: Hashed, eq: impl Fn(&K) -> bool) -> Option<(u32, &Entry<K, V>)> {
-        let hash = hash.short();
+        match self.index.guess(hash.short()) {
+            Guess::Absent => return None,
+            Guess::Slot(slot) => {
+                if let Some(entry) = self.slab.get(slot)
+                    && entry.head.hash == hash.short()
+                    && eq(&entry.key)
+                {
+                    return Some((slot, entry));
+                }
+            }
+            Guess::Elsewhere => {}
+        }
+        self.find_anywhere(hash.short(), eq)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_anywhere(&self, hash: u32, eq: impl Fn(&K) -> bool) -> Option<(u32, &Entry<K, V>)> {
         self.index.find(hash, |slot| {
             let entry = self.slab.get(slot)?;
             (entry.head.hash == hash && eq(&entry.key)).then_some((slot, entry))

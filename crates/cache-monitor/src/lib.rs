@@ -33,6 +33,7 @@ pub use history::{CacheHistory, Point};
 pub use http::{Serve, Served};
 pub use latency::{BUCKETS, Percentiles};
 pub use miss::MissReason;
+#[doc(alias = "CachePerformanceMonitor")]
 pub use monitor::PerformanceMonitor;
 pub use report::{BigKey, HotKey};
 #[cfg(feature = "json")]

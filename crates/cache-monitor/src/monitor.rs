@@ -55,7 +55,6 @@ pub(crate) type OnAlert = Arc<dyn Fn(&AlertChange) + Send + Sync>;
 /// assert_eq!(monitor.why_missed("user:42").as_str(), "never_stored");
 /// # Ok(()) }
 /// ```
-#[doc(alias = "CachePerformanceMonitor")]
 pub struct PerformanceMonitor {
     plan: Plan,
     thresholds: RwLock<Thresholds>,

@@ -28,4 +28,5 @@ mod vitals;
 
 pub use builder::RedisStoreBuilder;
 pub use server::{RawPage, RedisServer};
+#[doc(alias = "GenericRedisCache")]
 pub use store::RedisStore;

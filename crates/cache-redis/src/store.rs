@@ -32,7 +32,6 @@ const KEYS_AT_ONCE: usize = 1_000;
 ///
 /// Needs a tokio runtime with I/O and time enabled. Cloning is cheap; the connections are closed with the last clone.
 #[derive(Clone)]
-#[doc(alias = "GenericRedisCache")]
 pub struct RedisStore {
     client: Arc<Client>,
 }

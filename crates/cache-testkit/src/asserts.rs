@@ -57,7 +57,6 @@ macro_rules! assert_cache_miss {
 ///
 /// # Panics
 /// If anything of it cannot be stored: a test that goes on without its data says nothing.
-#[doc(alias = "populate_test_cache")]
 #[expect(clippy::panic, reason = "a test fails by a panic")]
 pub async fn populate<K, T>(cache: &Cache, items: impl IntoIterator<Item = (K, T)>)
 where

@@ -24,6 +24,9 @@ mod wait;
 #[cfg(feature = "processes")]
 mod watchdog;
 
+#[cfg(feature = "processes")]
+pub use crate::redis::{RedisFixture, RedisServer};
+#[doc(alias = "populate_test_cache")]
 pub use asserts::populate;
 pub use clock::FakeClock;
 pub use feed_log::{FeedEvent, FeedLog};
@@ -31,8 +34,6 @@ pub use namespace::fresh_namespace;
 #[cfg(feature = "processes")]
 pub use proxy::FaultProxy;
 pub use recorder::{Recorded, Recorder};
-#[cfg(feature = "processes")]
-pub use redis::{RedisFixture, RedisServer};
 pub use reference::{Gate, Op, ReferenceBuilder, ReferenceServer, ReferenceStore};
 pub use sweep::{SweepError, sweep};
 pub use wait::{NotInTime, eventually, settle};

@@ -1,5 +1,5 @@
 //! What a user of the kit is told in its README, and what assertions say when they fail.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by a panic")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

@@ -143,8 +143,9 @@ impl Engine {
         }
         let hashes: Vec<u64> = keys.iter().map(|key| self.seed.hash(key.user())).collect();
         let now = self.timer.now();
-        let ask = |key: &Key, hash| self.question(hash, key.user(), now).with_copies(copies);
-        let asked: Vec<_> = keys.iter().zip(&hashes).map(|(key, &hash)| ask(key, hash)).collect();
+        let mut asked: Vec<_> =
+            keys.iter().zip(&hashes).map(|(key, &hash)| self.question(hash, key.user(), now)).collect();
+        asked.iter_mut().for_each(|question| question.copies = copies);
         let asking = async {
             let answers = store.get_many(keys).await;
             // A call all of whose answers are errors failed as a whole.

@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use crate::cache::Cache;
 use crate::claim::{Asked, Attempt, Permit};
 use crate::data::Data;
+use crate::deadline::Deadline;
 use crate::decide::Plan;
 use crate::engine::Engine;
 use crate::find::{Found, Seen};
@@ -228,7 +229,7 @@ impl BatchTask {
         let frame = Frame::new(engine.id, loads.iter().map(|load| &*load.key));
         let leases: Vec<_> =
             loads.iter().filter_map(|load| Some((&*load.key, load.permit.lease()?))).collect();
-        let loaded = engine.watch(deadline, &leases, frame.enter(loader(missing))).await;
+        let loaded = engine.watch(&Deadline::new(deadline), &leases, frame.enter(loader(missing))).await;
         let mut values = loaded;
         let ends = loads.into_iter().map(|load| {
             let outcome =

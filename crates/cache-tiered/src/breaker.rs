@@ -11,10 +11,6 @@ use parking_lot::Mutex;
 /// When the store is left alone, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-#[doc(alias = "CircuitBreaker")]
-#[doc(alias = "CacheWithCircuitBreaker")]
-#[doc(alias = "record_success")]
-#[doc(alias = "record_failure")]
 pub struct BreakerSettings {
     /// So many failures in a row open it: 1 to 1000, 5 by default. A call that took too long is a failure.
     #[doc(alias = "failure_threshold")]

@@ -65,11 +65,12 @@ impl Engine {
                 Attempt::Done(asked) => return Ok(asked),
             };
             let now = self.timer.now();
-            if now >= lead.deadline() {
+            let deadline = lead.deadline().at();
+            if now >= deadline {
                 let late = "another process was still loading when load_timeout was over";
                 return Err(Error::new(ErrorKind::Timeout, late).in_operation("load").for_key(key));
             }
-            let again = (now + remaining.min(ASK_AGAIN)).min(lead.deadline());
+            let again = (now + remaining.min(ASK_AGAIN)).min(deadline);
             lead.idle_until_touched(self.timer.sleep_until(again)).await;
             self.check_open()?;
         }

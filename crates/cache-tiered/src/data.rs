@@ -19,16 +19,17 @@ pub trait Data: Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Data for T {}
 
-/// A value as `T`, and whether it had to be decoded from the entry's own bytes, so that the entry may keep it typed.
+/// A value as `T`, and what the entry is to hold from now on, if that is something else.
 pub(crate) struct As<T> {
     pub(crate) value: Arc<T>,
-    pub(crate) decoded: bool,
+    pub(crate) keep: Option<Value>,
 }
 
 /// How many bytes will have to be decoded to read the value as another type than it is held as, as far as is known.
 pub(crate) fn bytes_to_decode(value: &Value) -> usize {
     match value {
         Value::Encoded(encoded) => encoded.bytes.len(),
+        Value::Viewed(view) => view.encoded.bytes.len(),
         Value::Typed(_) => 0,
     }
 }
@@ -36,15 +37,27 @@ pub(crate) fn bytes_to_decode(value: &Value) -> usize {
 /// The value as `T`: the same `Arc` if it is held as `T`, else by decoding, if need be after encoding what is held.
 pub(crate) fn read_as<T: Data>(value: Value, limit: usize) -> Result<As<T>, Error> {
     match value.downcast::<T>() {
-        Ok(value) => Ok(As { value, decoded: false }),
-        Err(Value::Encoded(encoded)) => {
-            Ok(As { value: Arc::new(cache_codec::decode(&encoded)?), decoded: true })
-        }
+        Ok(value) => Ok(As { value, keep: None }),
+        Err(Value::Encoded(encoded)) => view(encoded, limit),
+        Err(Value::Viewed(viewed)) => view(Arc::clone(&viewed.encoded), limit),
         Err(Value::Typed(other)) => {
             let encoded = encode_typed(&*other, Format::Msgpack, limit)?;
-            Ok(As { value: Arc::new(cache_codec::decode(&encoded)?), decoded: false })
+            Ok(As { value: Arc::new(cache_codec::decode(&encoded)?), keep: None })
         }
     }
+}
+
+/// Decodes, and gives the bytes up only where the typed value makes the same bytes again: whoever reads the value as a
+/// type with more fields must find them.
+fn view<T: Data>(encoded: Arc<Encoded>, limit: usize) -> Result<As<T>, Error> {
+    let value = Arc::new(cache_codec::decode::<T>(&encoded)?);
+    let again = encode_typed(&*value, encoded.format, limit);
+    let keep = if again.is_ok_and(|again| again.bytes == encoded.bytes) {
+        Value::typed(Arc::clone(&value))
+    } else {
+        Value::viewed(Arc::clone(&value), encoded)
+    };
+    Ok(As { value, keep: Some(keep) })
 }
 
 /// The serialised form of a typed value.

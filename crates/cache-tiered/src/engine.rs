@@ -297,9 +297,8 @@ impl Engine {
         let read = apart(bytes, move || data::read_as::<T>(entry.value, limit))
             .await
             .inspect_err(|_| self.refused(key, "wrong_type", &self.counters.refused_type))?;
-        if read.decoded {
-            let typed = cache_core::Value::typed(Arc::clone(&read.value));
-            self.local.replace_value(hash, key, &version, typed);
+        if let Some(keep) = read.keep {
+            self.local.replace_value(hash, key, &version, keep);
         }
         Ok(read.value)
     }

@@ -38,13 +38,7 @@ pub(crate) struct Question {
     /// Whether something waited for the key then: the answer may have come before the store was told.
     hidden: bool,
     /// Whether tier 1 is to have a copy of the answer.
-    copies: bool,
-}
-
-impl Question {
-    pub(crate) fn with_copies(self, copies: bool) -> Self {
-        Self { copies, ..self }
-    }
+    pub(crate) copies: bool,
 }
 
 /// What tier 2 holds under the key, as far as a later write must know.
@@ -189,7 +183,7 @@ impl Engine {
                         }
                     }
                     // The leader is a caller, who may hold his future without polling it.
-                    () = self.timer.sleep_until(seat.deadline()) => seat.detach(),
+                    () = seat.over(&*self.timer) => seat.detach(),
                 },
             }
         }

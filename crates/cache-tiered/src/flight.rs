@@ -7,10 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use cache_core::Moment;
+use cache_core::{Moment, Timer};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use crate::deadline::Deadline;
 use crate::shards::{self, Shards};
 
 /// Where a flight stands.
@@ -45,7 +46,7 @@ pub(crate) struct Flight<O> {
     /// Wakes such a leader.
     touched: Notify,
     /// When its waiters stop waiting.
-    deadline: Moment,
+    deadline: Deadline,
     /// Where the marks stood when it began.
     marks: u64,
 }
@@ -132,9 +133,14 @@ impl<O> Flight<O> {
             fences: AtomicU64::new(0),
             idle: AtomicBool::new(false),
             touched: Notify::new(),
-            deadline,
+            deadline: Deadline::new(deadline),
             marks,
         }
+    }
+
+    /// Whoever waits waits until then, if he would have given up before.
+    pub(crate) fn put_off(&self, to: Moment) {
+        self.deadline.put_off(to);
     }
 
     fn is_joinable(&self) -> bool {
@@ -210,6 +216,11 @@ impl<O: Clone> Lead<O> {
         self.0.settle(State::Settled(outcome))
     }
 
+    /// Nobody joins the flight any more; who waits is still answered.
+    pub(crate) fn close(&self) {
+        self.0.release();
+    }
+
     /// How often the key was invalidated since the flight began. Compare before keeping a value.
     pub(crate) fn fences(&self) -> u64 {
         self.0.flight.fences.load(Ordering::SeqCst)
@@ -227,8 +238,12 @@ impl<O: Clone> Lead<O> {
         flight.idle.store(false, Ordering::SeqCst);
     }
 
-    pub(crate) fn deadline(&self) -> Moment {
-        self.0.flight.deadline
+    pub(crate) fn deadline(&self) -> &Deadline {
+        &self.0.flight.deadline
+    }
+
+    pub(crate) fn flight(&self) -> &Arc<Flight<O>> {
+        &self.0.flight
     }
 
     /// A seat in the leader's own flight, to wait for what comes of it.
@@ -270,8 +285,9 @@ impl<O: Clone> Seat<O> {
         }
     }
 
-    pub(crate) fn deadline(&self) -> Moment {
-        self.0.flight.deadline
+    /// Waits until the flight's time is over.
+    pub(crate) async fn over(&self, timer: &dyn Timer) {
+        self.0.flight.deadline.over(timer).await;
     }
 
     /// Where the marks stood when the flight began.

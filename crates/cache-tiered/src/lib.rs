@@ -10,6 +10,7 @@ mod claim;
 mod confirm;
 mod counters;
 mod data;
+mod deadline;
 mod decide;
 mod engine;
 mod find;
@@ -46,6 +47,10 @@ mod write;
 mod writing;
 
 pub use batch::BatchReport;
+#[doc(alias = "CircuitBreaker")]
+#[doc(alias = "CacheWithCircuitBreaker")]
+#[doc(alias = "record_success")]
+#[doc(alias = "record_failure")]
 pub use breaker::BreakerSettings;
 pub use builder::CacheBuilder;
 pub use cache::Cache;

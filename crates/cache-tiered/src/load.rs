@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::find::{Found, Seen};
 use crate::flight::{Ending, GaveUp, Joined, Lead, Seat};
 use crate::load_task::{self, LoadOutcome, LoadTask};
-use crate::loader::{self, ErasedLoader, Loader};
+use crate::loader::{self, Back, ErasedLoader, Loader};
 use crate::reentry::{self, Frame};
 use crate::trace;
 use crate::watched::Reading;
@@ -28,7 +28,8 @@ impl Cache {
     /// [`StaleMode`] says. A value that is invalidated while it is being loaded answers those who asked before and is
     /// not kept.
     ///
-    /// Who joins a load waits as long as the one who started it said. With a store, the value may reach it a moment after
+    /// Who joins a load waits as long as the one who started it said; a loader that says that it is alive
+    /// ([`LoadScope::keep_alive`](crate::LoadScope::keep_alive)) is waited for longer. With a store, the value may reach it a moment after
     /// the answer (unless `wait_for_write` is set), so that a `get` in between misses.
     ///
     /// Must be called within a tokio runtime whose timer is enabled.
@@ -68,6 +69,9 @@ impl Cache {
         Box::pin(asked.answer(loader::erase(loader))).await
     }
 }
+
+/// So often a caller who was brought a value of another type tries to have his own kept in its place.
+const OTHER_TYPES: u32 = 3;
 
 /// One caller's question.
 pub(crate) struct Ask<'a> {
@@ -128,28 +132,57 @@ impl Ask<'_> {
                 (Plan::Refuse, _, Some(failure)) => return Err(failure),
                 _ => {}
             }
-            let unspent = loader.is_some();
-            let seat = self.join(&found, &mut loader)?;
+            let (seat, back) = self.join(&found, &mut loader)?;
             // What this caller's own loader brings was asked for after everything that this caller knows of.
-            let led = unspent && loader.is_none();
-            match engine.wait::<T>(&seat, hash, key, if led { 0 } else { as_of }).await {
+            let as_of = if back.is_some() { 0 } else { as_of };
+            let waited = engine.wait::<T>(&seat, hash, key, as_of).await;
+            // Somebody else's value may have answered this caller's flight.
+            loader = loader.or_else(|| back?.lock().take());
+            match waited {
                 Waited::Value(value) => return Ok(value),
                 Waited::Failed(error) => return engine.stale_or(hash, key, error).await,
-                Waited::OtherType(error) if other_types >= 3 => return Err(error),
+                Waited::OtherType(error) if other_types >= OTHER_TYPES => {
+                    return self.alone(&mut loader, error).await;
+                }
                 Waited::OtherType(_) => other_types += 1,
                 Waited::Again | Waited::NotFound => {}
             }
         }
     }
 
-    /// Joins the key's load, or starts it with this caller's loader.
-    fn join(&self, found: &Found, loader: &mut Option<ErasedLoader>) -> Result<Seat<LoadOutcome>, Error> {
+    /// Joins the key's load, or starts it with this caller's loader, which comes back if it was not wanted.
+    fn join(
+        &self,
+        found: &Found,
+        loader: &mut Option<ErasedLoader>,
+    ) -> Result<(Seat<LoadOutcome>, Option<Back>), Error> {
         let Self { engine, hash, key, ref options } = *self;
-        let lead = match engine.join_load(hash, key, engine.load_deadline(options.load_timeout), found)? {
-            Joined::Wait(seat) => return Ok(seat),
-            Joined::Lead(lead) => lead,
-        };
-        self.lead(lead, found.seen.clone(), loader)
+        match engine.join_load(hash, key, engine.load_deadline(options.load_timeout), found)? {
+            Joined::Wait(seat) => Ok((seat, None)),
+            Joined::Lead(lead) => {
+                self.lead(lead, found.seen.clone(), loader).map(|(seat, back)| (seat, Some(back)))
+            }
+        }
+    }
+
+    /// What this caller's own loader brings, which is not kept: the key is wanted as several types at a time, and the
+    /// others' `error` is all that there would be.
+    pub(crate) async fn alone<T: Data>(
+        &self,
+        loader: &mut Option<ErasedLoader>,
+        error: Error,
+    ) -> Result<Arc<T>, Error> {
+        let Self { engine, hash, key, ref options } = *self;
+        if loader.is_none() {
+            return Err(error);
+        }
+        let lead = engine.loads.alone(hash, key, engine.load_deadline(options.load_timeout));
+        let (seat, _) = self.lead(lead, Seen::Foreign, loader)?;
+        match engine.wait::<T>(&seat, hash, key, 0).await {
+            Waited::Value(value) => Ok(value),
+            Waited::Failed(error) | Waited::OtherType(error) => Err(error),
+            Waited::Again | Waited::NotFound => Err(error),
+        }
     }
 
     /// Starts the key's load with this caller's loader.
@@ -158,13 +191,13 @@ impl Ask<'_> {
         lead: Lead<LoadOutcome>,
         seen: Seen,
         loader: &mut Option<ErasedLoader>,
-    ) -> Result<Seat<LoadOutcome>, Error> {
+    ) -> Result<(Seat<LoadOutcome>, Back), Error> {
         let Self { engine, hash, key, ref options } = *self;
         let Some(loader) = loader.take() else {
             // Its load brought nothing that this caller may have, though it asked first: that cannot be.
             return Err(Error::new(ErrorKind::Internal, "a caller's loader was wanted twice").for_key(key));
         };
-        let seat = lead.seat();
+        let (seat, back) = (lead.seat(), Back::default());
         let task = LoadTask {
             engine: Arc::clone(engine),
             lead,
@@ -173,10 +206,11 @@ impl Ask<'_> {
             options: options.clone(),
             seen,
             loader,
+            back: Arc::clone(&back),
             frame: Frame::new(engine.id, [key]),
         };
         spawn(task.run())?;
-        Ok(seat)
+        Ok((seat, back))
     }
 
     /// Loads in the background, if nobody does.
@@ -327,7 +361,7 @@ impl Engine {
         let ending = tokio::select! {
             biased;
             ending = seat.wait() => ending,
-            () = self.timer.sleep_until(seat.deadline()) => {
+            () = seat.over(&*self.timer) => {
                 // The task ends its flight at this moment too, unless its loader blocks the thread or the task is
                 // starved. What it brings later is fenced.
                 let error = load_task::timed_out().for_key(key);

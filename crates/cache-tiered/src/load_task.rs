@@ -12,10 +12,11 @@ use futures_util::FutureExt;
 
 use crate::claim::{Asked, Permit};
 use crate::data;
+use crate::deadline::Deadline;
 use crate::engine::{Engine, Keep};
 use crate::find::Seen;
 use crate::flight::Lead;
-use crate::loader::{ErasedLoader, LoadScope, Loaded, Said};
+use crate::loader::{Alive, Back, ErasedLoader, LoadScope, Loaded, Said};
 use crate::marks::Soundness;
 use crate::reentry::Frame;
 use crate::replay::is_away;
@@ -43,16 +44,18 @@ pub(crate) struct LoadTask {
     pub(crate) options: LoadOptions,
     pub(crate) seen: Seen,
     pub(crate) loader: ErasedLoader,
+    pub(crate) back: Back,
     pub(crate) frame: Arc<Frame>,
 }
 
 impl LoadTask {
     pub(crate) async fn run(self) {
-        let Self { engine, lead, hash, key, options, seen, loader, frame } = self;
+        let Self { engine, lead, hash, key, options, seen, loader, back, frame } = self;
         let began = engine.timer.now();
         let permit = match engine.claim(&lead, hash, &key, seen).await {
             Ok(Asked::Load(permit)) => permit,
             Ok(Asked::Answered(entry)) => {
+                *back.lock() = Some(loader);
                 lead.answer(LoadOutcome::Loaded(entry));
                 return;
             }
@@ -62,7 +65,9 @@ impl LoadTask {
         let known = engine.marks.newest();
         let stamp = engine.stamp_of_load(began, permit.lease().is_some()).await;
         engine.counters.loads.one();
-        let scope = LoadScope::new(options.entry);
+        let patience = options.load_timeout.unwrap_or(engine.settings.load_timeout);
+        let alive = Alive::new(lead.flight(), &engine.timer, patience);
+        let scope = LoadScope::new(options.entry, alive);
         let loading = frame.enter(loader(scope.clone()));
         let leases: Vec<_> = permit.lease().map(|lease| (&*key, lease)).into_iter().collect();
         let loaded = engine.watch(lead.deadline(), &leases, loading).await;
@@ -106,7 +111,7 @@ impl Engine {
     /// Runs a loader until it is done, panics, or its time is over, and prolongs its leases meanwhile.
     pub(crate) async fn watch<T>(
         &self,
-        deadline: Moment,
+        deadline: &Deadline,
         leases: &[(&str, Version)],
         loading: impl Future<Output = Loaded<T>>,
     ) -> Result<T, Error> {
@@ -120,7 +125,7 @@ impl Engine {
                 }
                 Err(_panic) => Err(panicked()),
             },
-            () = self.timer.sleep_until(deadline) => Err(timed_out()),
+            () = deadline.over(&*self.timer) => Err(timed_out()),
             () = self.renew(leases) => Err(timed_out()),
         }
     }
@@ -141,6 +146,7 @@ impl Engine {
         let encoding = catch_unwind(AssertUnwindSafe(|| match &value {
             Value::Typed(typed) => data::encode_typed(&**typed, self.settings.format, self.value_limit()),
             Value::Encoded(encoded) => Ok(Encoded::clone(encoded)),
+            Value::Viewed(view) => Ok(Encoded::clone(&view.encoded)),
         }));
         let Ok(encoded) = encoding else {
             self.load_failed(&load.lead, &load.key, panicked().for_key(&load.key), load.began);
@@ -167,8 +173,9 @@ impl Engine {
         let encoded = match encoded {
             Ok(encoded) if said.store => encoded,
             _ => {
-                // The value answers those who wait, but cannot be kept (or is not to be).
+                // The value answers those who wait, but cannot be kept (or is not to be): who asks from now on is to load.
                 self.counters.not_kept.one();
+                load.lead.close();
                 load.lead.answer(outcome);
                 return self.release(&load.key, &load.permit).await;
             }

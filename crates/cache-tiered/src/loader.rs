@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{BoxError, SetOptions, Value};
+use cache_core::{BoxError, SetOptions, Timer, Value};
 use parking_lot::Mutex;
 
 use crate::Data;
+use crate::flight::Flight;
+use crate::load_task::LoadOutcome;
 
 /// The result of a loader's body, for `async` blocks that use `?` and would otherwise need a type for their error:
 /// end them with `Loaded::Ok(value)`.
@@ -81,7 +83,10 @@ where
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct LoadScope(Arc<Mutex<Said>>);
+pub struct LoadScope {
+    said: Arc<Mutex<Said>>,
+    alive: Alive,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
@@ -90,41 +95,69 @@ pub(crate) struct Said {
 }
 
 impl LoadScope {
-    pub(crate) fn new(options: SetOptions) -> Self {
-        Self(Arc::new(Mutex::new(Said { options, store: true })))
+    pub(crate) fn new(options: SetOptions, alive: Alive) -> Self {
+        Self { said: Arc::new(Mutex::new(Said { options, store: true })), alive }
     }
 
     /// Adds a tag to those of the options.
     pub fn tag(&self, tag: impl Into<String>) {
-        self.0.lock().options.tags.push(tag.into());
+        self.said.lock().options.tags.push(tag.into());
     }
 
     /// Fresh for this long, instead of what the options say: a `Duration`, a [`Ttl`](cache_core::Ttl), or what a
     /// [`TtlPolicy`](cache_core::TtlPolicy) answered.
     pub fn ttl(&self, fresh_for: impl Into<Duration>) {
-        self.0.lock().options.fresh_for = Some(fresh_for.into());
+        self.said.lock().options.fresh_for = Some(fresh_for.into());
     }
 
     /// Servable stale for this long, instead of what the options say.
     pub fn stale_for(&self, stale_for: Duration) {
-        self.0.lock().options.stale_for = Some(stale_for);
+        self.said.lock().options.stale_for = Some(stale_for);
+    }
+
+    /// The load makes progress: from now on it has the load time-out again, and so long those wait who joined it. For
+    /// what comes in parts, such as a stream; a loader that hangs says nothing and is given up. Who waits in another
+    /// process does not hear it.
+    pub fn keep_alive(&self) {
+        self.alive.put_off();
     }
 
     /// The value goes to those who wait for it and is not kept.
     pub fn do_not_store(&self) {
-        self.0.lock().store = false;
+        self.said.lock().store = false;
     }
 
     pub(crate) fn said(&self) -> Said {
-        self.0.lock().clone()
+        self.said.lock().clone()
     }
 }
 
 impl fmt::Debug for LoadScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("LoadScope").field(&*self.0.lock()).finish()
+        f.debug_tuple("LoadScope").field(&*self.said.lock()).finish()
     }
 }
+
+/// Puts off the end of a load.
+#[derive(Clone)]
+pub(crate) struct Alive {
+    flight: Arc<Flight<LoadOutcome>>,
+    timer: Arc<dyn Timer>,
+    patience: Duration,
+}
+
+impl Alive {
+    pub(crate) fn new(flight: &Arc<Flight<LoadOutcome>>, timer: &Arc<dyn Timer>, patience: Duration) -> Self {
+        Self { flight: Arc::clone(flight), timer: Arc::clone(timer), patience }
+    }
+
+    fn put_off(&self) {
+        self.flight.put_off(self.timer.now() + self.patience);
+    }
+}
+
+/// Where a loader is put that was not wanted.
+pub(crate) type Back = Arc<Mutex<Option<ErasedLoader>>>;
 
 /// A loader whose type is forgotten, so that the engine's code is compiled once.
 pub(crate) type ErasedLoader =

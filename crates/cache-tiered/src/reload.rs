@@ -60,11 +60,12 @@ impl Ask<'_> {
                 seat
             }
             // Written over this version only.
-            Joined::Lead(lead) => self.lead(lead, Seen::Held(entry.meta.version), &mut loader)?,
+            Joined::Lead(lead) => self.lead(lead, Seen::Held(entry.meta.version), &mut loader)?.0,
         };
         match engine.wait::<T>(&seat, hash, key, 0).await {
             Waited::Value(value) => Ok(value),
-            Waited::Failed(error) | Waited::OtherType(error) => Err(error),
+            Waited::Failed(error) => Err(error),
+            Waited::OtherType(error) => self.alone(&mut loader, error).await,
             // The load of a batch, which knows nothing of the key.
             Waited::Again | Waited::NotFound => match loader {
                 Some(loader) => Box::pin(self.reload(loader)).await,

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{BoxError, Error, KeySpace, LoadOptions, SetOptions};
-use serde::Serialize;
 
 use crate::batch::BatchReport;
 use crate::cache::Cache;
@@ -194,10 +193,7 @@ impl<T: Data> TypedCache<T> {
         &self,
         items: &[(impl Display + Sync, T)],
         options: impl Into<SetOptions> + Send,
-    ) -> Result<BatchReport, Error>
-    where
-        T: Serialize,
-    {
+    ) -> Result<BatchReport, Error> {
         let items: Vec<(String, &T)> = items.iter().map(|(id, value)| (self.key(id), value)).collect();
         self.cache.set_many(&items, options.into().or(&self.options.entry)).await
     }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use cache_testkit::{FakeClock, eventually, settle};
+use cache_testkit::{FakeClock, Op, ReferenceServer, eventually, settle};
 use cache_tiered::{Cache, ErrorKind, LoadOptions, LoadScope, Loaded, Settings};
-use common::{MINUTE, Runs, SECOND, private, private_with, staged};
+use common::{MINUTE, Runs, SECOND, private, private_with, process, staged};
 
 fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
     let mut settings = Settings::default();
@@ -578,4 +578,26 @@ fn public_futures_can_be_sent_to_another_thread() {
         sendable(cache.health());
     }
     check(&private(&FakeClock::new()));
+}
+
+/// What is not to be kept answers those who waited for it, and nobody who comes later.
+#[tokio::test]
+async fn what_is_not_kept_is_joined_by_nobody_who_asks_after_its_end() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let cache = process(&clock, &server).cache;
+    let remove = server.hold(Op::Remove);
+    let unkept = |scope: LoadScope| async move {
+        scope.do_not_store();
+        Loaded::Ok(1u32)
+    };
+    assert_eq!(*cache.get_or_load("k", MINUTE, unkept).await.unwrap(), 1);
+    remove.reached().await;
+    let next = tokio::spawn({
+        let cache = cache.clone();
+        async move { cache.get_or_load("k", MINUTE, || async { Loaded::Ok(2u32) }).await.map(|it| *it) }
+    });
+    settle().await;
+    remove.release();
+    assert_eq!(next.await.unwrap().unwrap(), 2);
 }

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -293,6 +294,44 @@ async fn a_value_can_be_read_as_every_type_that_fits_its_fields() {
         assert_eq!(cache.get::<OnlyRole>("k").await.unwrap().unwrap().role, "admin");
         assert_eq!(cache.get::<serde_json::Value>("k").await.unwrap().unwrap()["user"], 123);
     }
+}
+
+#[tokio::test]
+async fn who_reads_less_of_a_value_takes_nothing_from_those_who_read_more() {
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Full {
+        name: String,
+        #[serde(default)]
+        age: u8,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Name {
+        name: String,
+        #[serde(default)]
+        country: String,
+    }
+    let clock = FakeClock::new();
+    let shared = process(&clock, &ReferenceServer::new(clock.clone())).cache;
+    for cache in [private(&clock), shared] {
+        cache.set("k", &Full { name: "Ann".into(), age: 7 }, MINUTE).await.unwrap();
+        let name = cache.get::<Name>("k").await.unwrap().unwrap();
+        let again = cache.get::<Name>("k").await.unwrap().unwrap();
+        assert!(Arc::ptr_eq(&name, &again), "a view is decoded once");
+        for _ in 0..2 {
+            assert_eq!(*cache.get::<Full>("k").await.unwrap().unwrap(), Full { name: "Ann".into(), age: 7 });
+            assert_eq!(cache.get::<Name>("k").await.unwrap().unwrap().name, "Ann");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_map_whose_order_is_by_chance_is_decoded_once() {
+    let cache = private(&FakeClock::new());
+    let map: HashMap<u32, u32> = (0..100).map(|n| (n, n)).collect();
+    cache.set("k", &map, MINUTE).await.unwrap();
+    let first = cache.get::<HashMap<u32, u32>>("k").await.unwrap().unwrap();
+    assert!(Arc::ptr_eq(&first, &cache.get::<HashMap<u32, u32>>("k").await.unwrap().unwrap()));
+    assert_eq!(*first, map);
 }
 
 #[tokio::test]

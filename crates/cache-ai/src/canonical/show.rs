@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::{FALSE, FRACTION, INTEGER, LIST, LIST_END, OBJECT, OBJECT_END, TEXT, TRUE, take_text};
+use super::{FALSE, FRACTION, INTEGER, LIST, LIST_END, OBJECT, OBJECT_END, TEXT, TRUE, take_bytes};
 
 /// The value as JSON. What is no canonical value shows as far as it is one.
 pub(crate) fn to_json(bytes: &[u8]) -> String {
@@ -29,8 +29,12 @@ fn show<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
 
 fn integer<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     let Some((number, rest)) = bytes.split_first_chunk() else { return &[] };
+    let number = i128::from_be_bytes(*number);
     // Writing to memory does not fail.
-    let _ = write!(out, "{}", i128::from_be_bytes(*number));
+    let _ = match i64::try_from(number) {
+        Ok(number) => serde_json::to_writer(out, &number),
+        Err(_) => serde_json::to_writer(out, &number),
+    };
     rest
 }
 
@@ -41,9 +45,15 @@ fn fraction<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
 }
 
 fn text<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
-    let Some((text, rest)) = take_text(bytes) else { return &[] };
-    // Writing to memory does not fail, and a text is always JSON.
-    let _ = serde_json::to_writer(out, text);
+    let Some((text, rest)) = take_bytes(bytes) else { return &[] };
+    if text.iter().all(|byte| matches!(byte, b' ' | b'!' | b'#'..=b'[' | b']'..=b'~')) {
+        out.push(b'"');
+        out.extend_from_slice(text);
+        out.push(b'"');
+    } else {
+        // Writing to memory does not fail, and a text is always JSON.
+        let _ = serde_json::to_writer(out, &String::from_utf8_lossy(text));
+    }
     rest
 }
 

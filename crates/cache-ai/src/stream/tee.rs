@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use cache_core::{BoxError, Error, Moment, Timer};
+use cache_tiered::LoadScope;
 use futures_util::Stream;
 use tokio::sync::oneshot;
 
@@ -32,6 +33,8 @@ pub(super) struct Tee<A: Answer> {
     /// Where to tell the end. Dropped with the reader, which tells that he left.
     ended: Option<oneshot::Sender<Ended<A::Event>>>,
     timer: Arc<dyn Timer>,
+    /// The load that others wait for.
+    waited_for: Option<LoadScope>,
     first_at: Option<Moment>,
 }
 
@@ -40,8 +43,10 @@ impl<A: Answer> Tee<A> {
         upstream: Upstream<A>,
         ended: oneshot::Sender<Ended<A::Event>>,
         timer: Arc<dyn Timer>,
+        waited_for: Option<LoadScope>,
     ) -> Self {
-        Self { upstream: Some(upstream), recorded: Vec::new(), ended: Some(ended), timer, first_at: None }
+        let (upstream, ended) = (Some(upstream), Some(ended));
+        Self { upstream, recorded: Vec::new(), ended, timer, waited_for, first_at: None }
     }
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arc<A::Event>, Error>>> {
@@ -66,6 +71,9 @@ impl<A: Answer> Tee<A> {
     }
 
     fn record(&mut self, event: A::Event) -> Arc<A::Event> {
+        if let Some(load) = &self.waited_for {
+            load.keep_alive();
+        }
         let now = self.timer.now();
         let first_at = *self.first_at.get_or_insert(now);
         let after_ms = u32::try_from(now.since(first_at).as_millis()).unwrap_or(u32::MAX);

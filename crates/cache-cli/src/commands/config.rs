@@ -31,3 +31,9 @@ pub(super) fn check(file: &Path, out: Out) -> Result<Exit, Failure> {
     out.report(&Checked { file: file.display().to_string(), problems })?;
     Ok(exit)
 }
+
+pub(super) fn schema(out: Out) -> Result<Exit, Failure> {
+    let schema = CacheConfig::json_schema();
+    out.print(&if out.is_json() { format!("{schema}\n") } else { format!("{schema:#}\n") })?;
+    Ok(Exit::Fine)
+}

@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod advise;
+mod ai;
 mod config;
 mod diagnose;
 mod doctor;
@@ -32,9 +33,11 @@ pub(crate) async fn run(args: &Args, out: &Out) -> Result<Exit, Failure> {
         Command::Warm(args) => transfer::warm(global, args, out).await,
         Command::Export(args) => transfer::export(global, args, out).await,
         Command::Import(args) => transfer::import(global, args, out).await,
+        Command::Ai => ai::run(global, out).await,
         Command::Diagnose(args) => diagnose::run(&Target::open(global).await?, args, out).await,
         Command::Advise(args) => advise::run(&Target::open(global).await?, args, out).await,
         Command::Watch(args) => watch::run(&Target::open(global).await?, args, out).await,
         Command::Config(ConfigCommand::Check { file }) => config::check(file, out),
+        Command::Config(ConfigCommand::Schema) => config::schema(out),
     }
 }

@@ -81,7 +81,7 @@ pub(super) async fn import(global: &Global, args: &ImportArgs, out: Out) -> Resu
     let fresh_for = args.fresh_for_ms.map(Duration::from_millis);
     let is_ai = input.fill_buf().is_ok_and(|start| start.starts_with(br#"{"format":"cache-ai""#));
     let count = if is_ai {
-        let ai = CacheFactory::new().ai_from_config(strict(target::config(global)?)).await?;
+        let ai = CacheFactory::new().ai_from_config(strict(target::store_config(global)?)).await?;
         ai.import(input, fresh_for).await?.answers
     } else {
         let lines = read(input)?;
@@ -105,7 +105,7 @@ pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Resu
     let target = Target::open(global).await?;
     let mut draft = Draft::new(&args.file, args.overwrite).map_err(cannot)?;
     if args.ai {
-        let ai = CacheFactory::new().ai_from_config(strict(target::config(global)?)).await?;
+        let ai = CacheFactory::new().ai_from_config(strict(target::store_config(global)?)).await?;
         let exported = ai.export(&mut draft).await.map_err(|error| {
             // The file's failure is not the store's.
             match error.downcast_ref::<std::io::Error>() {
@@ -154,7 +154,7 @@ async fn cache(global: &Global) -> Result<Cache, Failure> {
     Ok(CacheFactory::new().from_config(config).await?)
 }
 
-fn strict(mut config: CacheConfig) -> CacheConfig {
+pub(super) fn strict(mut config: CacheConfig) -> CacheConfig {
     config.on_store_error = Some(OnStoreError::Fail);
     config.redis.get_or_insert_default().fail_on_connection_error = Some(true);
     config

@@ -25,7 +25,6 @@ const PAGE: &str = "512";
 /// assert!(redis.keys()?.is_empty());
 /// # Ok(()) }
 /// ```
-#[doc(alias = "redis_test_cache")]
 pub struct RedisFixture {
     server: Arc<RedisServer>,
     namespace: Namespace,

@@ -42,6 +42,7 @@ pub use crate::namespace::fresh_namespace;
 pub use crate::resp::Reply;
 pub use connection::Connection;
 pub use error::{LaunchError, ServerError};
+#[doc(alias = "redis_test_cache")]
 pub use fixture::RedisFixture;
 pub use options::Options;
 pub use server::RedisServer;

@@ -23,7 +23,7 @@ pub(super) async fn check(target: &Target, args: &DoctorArgs, out: Out, checks: 
         Ok(probe) => {
             match probe.operations().await {
                 Ok(()) => {
-                    checks.push(Check::ok("operations", "put, get, conditional put, claim, remove, marks"))
+                    checks.push(Check::ok("operations", "put, get, conditional put, claim, remove, marks"));
                 }
                 Err((what, error)) => checks.push(Check::fail(
                     "operations",
