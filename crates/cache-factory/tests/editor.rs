@@ -1,5 +1,6 @@
 //! What the editor is given: settings that it can read, and snippets that compile.
 #![cfg(all(feature = "memory", feature = "redis", feature = "ai"))]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
