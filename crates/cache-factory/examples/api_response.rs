@@ -87,6 +87,10 @@ async fn show(setup: CacheSetup) -> Result<(), Failure> {
     let (fresh, ()) = tokio::join!(ask(&cache, &service), answer(&service, 3));
     let fresh = fresh?.celsius;
     service.is_down.store(true, Ordering::SeqCst);
+    // Who waits for a load is answered before the store has the value.
+    while !cache.exists("api:weather:paris").await? {
+        tokio::task::yield_now().await;
+    }
     cache.expire("api:weather:paris").await?;
     let stale = ask(&cache, &service).await?;
     println!("    for ten minutes an old answer will do: {} °C", stale.celsius);

@@ -62,11 +62,11 @@ async fn show(setup: CacheSetup) -> Result<(), Failure> {
     check(all.iter().flatten().count() == 100, "a user is still missing")?;
 
     if cache.stats().store.is_some() {
-        println!("  Another process reads all 100");
+        println!("  Another process reads the 90");
         let monitor = PerformanceMonitor::new();
         let other = setup.performance_monitor(Arc::clone(&monitor)).await?;
         check(
-            other.get_many::<User>(&keys).await?.iter().all(Option::is_some),
+            other.get_many::<User>(&keys[..90]).await?.iter().all(Option::is_some),
             "another process misses users",
         )?;
         let questions = round_trips(&monitor);
