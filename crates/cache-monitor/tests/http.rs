@@ -369,7 +369,11 @@ async fn a_server_ends_when_it_is_dropped() {
     while TcpStream::connect(address).await.is_ok() {
         assert!(began.elapsed() < MINUTE, "it still listens");
     }
-    assert_eq!(Arc::strong_count(&monitor), 1, "it keeps nothing");
+    // The task that served the connection is dropped a moment after the connection.
+    while Arc::strong_count(&monitor) > 1 {
+        assert!(began.elapsed() < MINUTE, "it keeps the monitor");
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Anything that is a request at all, and much that is none.
