@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use cache_core::{Error, ErrorKind};
-use cache_factory::RedisUrl;
+use clap::error::KindFormatter;
+
+use crate::shown;
 
 /// The exit codes, for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,19 +55,36 @@ impl From<Error> for Failure {
     }
 }
 
-/// Prints help, the version, or what is wrong with the command line. An address that stands in a wrong place is shown
-/// without its password.
-pub(crate) fn usage(error: &clap::Error) -> Exit {
+/// Prints help, the version, or what is wrong with the command line. What may be an address with a password is not
+/// repeated, wherever it stands: its place is named.
+pub(crate) fn usage(error: clap::Error) -> Exit {
     if !error.use_stderr() {
         // Nobody is left to tell if this fails.
         drop(error.print());
         return Exit::Fine;
     }
-    let mut text = error.render().to_string();
-    for argument in std::env::args().filter(|argument| argument.contains("://")) {
-        let address = argument.split_once('=').map_or(argument.as_str(), |(_, address)| address);
-        text = text.replace(address, &RedisUrl::new(address).to_string());
+    // Not all of them need be text.
+    let arguments = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).skip(1);
+    let secrets: Vec<_> = (1..).zip(arguments).filter(|(_, argument)| may_be_secret(argument)).collect();
+    let text = error.render().to_string();
+    // What is in a sequence for terminals is gone from the text, so it is not found there.
+    let is_disguised = secrets.iter().any(|(_, argument)| argument.contains(char::is_control));
+    if may_be_secret(&text) || is_disguised {
+        let places: Vec<_> = secrets.iter().map(|(place, _)| place.to_string()).collect();
+        eprint_lines(&error.apply::<KindFormatter>().render().to_string());
+        eprint_lines(&format!("not shown, as it may hold a password: argument {}", places.join(", ")));
+    } else {
+        eprint_lines(&text);
     }
-    anstream::eprint!("{text}");
     Exit::BadUse
+}
+
+/// Our own words never have these.
+fn may_be_secret(text: &str) -> bool {
+    let plain: String = text.chars().filter(|character| !character.is_control()).collect();
+    plain.contains('@') || plain.contains("://")
+}
+
+fn eprint_lines(text: &str) {
+    text.lines().for_each(|line| anstream::eprintln!("{}", shown::text(line)));
 }

@@ -29,7 +29,7 @@ use crate::out::Out;
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => return exit::usage(&error).into(),
+        Err(error) => return exit::usage(error).into(),
     };
     let out = Out::new(args.global.json, args.global.no_color);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

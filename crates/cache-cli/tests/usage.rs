@@ -75,6 +75,46 @@ fn a_password_is_repeated_nowhere() {
 }
 
 #[test]
+fn what_may_be_an_address_is_not_repeated_wherever_it_stands() {
+    for arguments in [
+        &["u:CANARY@h:6379"][..],
+        &[":CANARY@127.0.0.1:7391"],
+        &["redis://:CANARY\u{1b}[31m@h/"],
+        &["redis://:CAN\u{7}ARY@h/"],
+        &["u:CANARY\u{1b}[@h:6379"],
+        &["redis\u{1b}:/\u{1b}[0m/:CANARY\u{9b}@h"],
+        &["keys", "--limit", "u:CANARY@h"],
+        &["invalidate", "u:CANARY@h", "x"],
+    ] {
+        let ran = ran(arguments);
+        assert!(ran.code == 2 && ran.stderr.contains("not shown"), "{ran:?}");
+        assert!(ran.stderr.contains("argument "), "{ran:?}");
+        for word in ["CANARY", "ARY", "\u{1b}", "\u{7}"] {
+            ran.assert_without(word);
+        }
+    }
+    let placed = ran(&["keys", "--limit", "u:CANARY@h"]);
+    assert!(placed.stderr.contains("argument 3"), "{placed:?}");
+    // What is wrong beside it is named as ever.
+    ran(&["--bogus=:CANARY@h", "keys"]).assert_without("CANARY");
+    let beside = ran(&["keys", "--url", "redis://:CANARY@h", "--bogus"]);
+    assert!(beside.code == 2 && beside.stderr.contains("'--bogus'"), "{beside:?}");
+    beside.assert_without("CANARY");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_argument_that_is_no_text_is_bad_use() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    for arguments in [&["get"][..], &[], &["--url"], &["keys", "--limit"]] {
+        let ran = Ran::of(program().args(arguments).arg(OsStr::from_bytes(b"\xff\xfe")));
+        assert!(ran.code == 2 && ran.stderr.contains("error: "), "{ran:?}");
+    }
+}
+
+#[test]
 fn a_key_is_explained_without_a_store() {
     let plain = ran(&["--json", "explain", "What is a cache?", "--operation", "qa", "--tenant", "acme"]);
     let it: Value = plain.json();
