@@ -115,6 +115,7 @@ async fn the_page_shows_what_happens() {
         it_can_be_read_by_keyboard(&mut page);
         it_is_live(&mut page, &world, &runtime);
         others_cannot_write_into_it(&mut page, &world);
+        it_goes_on_asking_when_others_answer(&mut page);
         assert!(
             ground(&mut dark) < 60 && ground(&mut page) > 200,
             "the colours are those that are preferred"
@@ -230,6 +231,20 @@ fn others_cannot_write_into_it(page: &mut Page, world: &World) {
     world.monitor.add_section("note", markup, move || Some([(markup, markup)]));
     page.wait_for("document.querySelector('#more').innerText.includes('<img src=x onerror')", SOON).unwrap();
     assert_eq!(page.eval("document.images.length").unwrap(), 0);
+}
+
+/// Something in front of the server answers in its place for a while: as a proxy does.
+fn it_goes_on_asking_when_others_answer(page: &mut Page) {
+    for (route, answer) in [("health", r#"{"error": "no upstream"}"#), ("stats", "{}"), ("history", "null")] {
+        page.eval(&format!(
+            "window.asked = window.fetch; window.fetch = (url, how) => String(url).includes('/{route}') \
+             ? Promise.resolve(new Response('{answer}')) : window.asked(url, how); 0"
+        ))
+        .unwrap();
+        page.wait_for("document.querySelector('#status').innerText === 'no answer'", SOON).unwrap();
+        page.eval("window.fetch = window.asked; 0").unwrap();
+        page.wait_for("document.querySelector('#status').innerText === 'healthy'", SOON).unwrap();
+    }
 }
 
 /// Nothing but this server was asked, nothing failed, and the policy of the page was kept.

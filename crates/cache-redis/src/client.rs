@@ -236,7 +236,7 @@ impl Client {
         }
         // A read in the same step: the next change by somebody else is told, this one is not.
         pipeline.cmd("PTTL").arg(key.as_bytes());
-        let mut replies = conn.atomic(&mut pipeline).await?.into_iter();
+        let mut replies = conn.atomic(&pipeline).await?.into_iter();
         reply::stored(replies.next())
     }
 

@@ -146,15 +146,22 @@ impl Conn {
     }
 
     /// Sends several commands at once, which the server carries out in one atomic step.
-    pub(crate) async fn atomic(&self, commands: &mut Pipeline) -> Result<Vec<Value>, Fault> {
-        let mut raw = self.raw.clone();
-        let commands = commands.atomic();
-        // The replies before that of EXEC only say that the command was taken in.
-        let replies = raw.send_packed_commands(commands, commands.len() + 1, 1).await;
-        let executed = replies
-            .map_err(Fault::from)
-            .and_then(|mut replies| reply::array(replies.pop().unwrap_or_default()));
-        self.watched(executed)
+    ///
+    /// `MULTI` and `EXEC` are sent as commands like others, so that each has its reply: the driver's own transactions
+    /// do not expect that `MULTI` is refused.
+    pub(crate) async fn atomic(&self, commands: &Pipeline) -> Result<Vec<Value>, Fault> {
+        let mut step = redis::pipe();
+        step.cmd("MULTI");
+        for command in commands.cmd_iter() {
+            step.add_command(command.clone());
+        }
+        step.cmd("EXEC");
+        let mut replies = self.many(&step).await?;
+        let executed = replies.pop().unwrap_or_default();
+        // Where `EXEC` failed the first reply that is an error says why.
+        let refused = matches!(executed, Value::ServerError(_));
+        let cause = replies.into_iter().find(|reply| refused && matches!(reply, Value::ServerError(_)));
+        self.watched(reply::array(cause.unwrap_or(executed)))
     }
 
     /// Calls a script, which is loaded if the server has lost it.

@@ -137,6 +137,12 @@ async fn a_user_without_a_right_is_told_so_and_the_rest_works() {
     assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
     assert!(store.put(&key, "v".into(), minute(), PutIf::Always).await.unwrap().stored);
 
+    // A write is a transaction, of which the server takes in the commands alone.
+    let store = without("multi");
+    let error = store.put(&key, "v".into(), minute(), PutIf::Always).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration, "{error}");
+    assert!(store.get(&key).await.unwrap().found.is_some(), "the connection lives on");
+
     // Without tracking nothing may be kept in memory, and that can be seen.
     let store = without("client");
     let read = store.get(&key).await.unwrap();

@@ -33,6 +33,12 @@ function remember({ caches }) {
   }
 }
 
+// What stands in front of the server may answer in its place, also in JSON.
+function isWhole(stats, history, health) {
+  const lists = [stats?.caches, stats?.alerts, stats?.recommendations, stats?.sections, stats?.hot_keys, stats?.big_keys];
+  return [...lists, history?.caches, health?.reasons].every(Array.isArray) && Boolean(stats.thresholds && health.caches);
+}
+
 async function look() {
   const wantsHealth = Date.now() - state.healthAt >= HEALTH_EVERY;
   try {
@@ -41,14 +47,13 @@ async function look() {
       ask(`history?after=${state.seen}`),
       wantsHealth ? ask("health", (status) => status === 200 || status === 503) : state.health,
     ]);
+    if (!isWhole(stats, history, health)) throw new Error("the answer is not the monitor's");
     if (wantsHealth) state.healthAt = Date.now();
-    Object.assign(state, { stats, health, answeredAt: Date.now() });
+    Object.assign(state, { stats, health, answeredAt: Date.now(), lost: null });
     remember(history);
   } catch {
     state.lost ??= Date.now();
-    return show();
   }
-  state.lost = null;
   show();
 }
 
@@ -173,9 +178,12 @@ let timer = null;
 async function again() {
   clearTimeout(timer);
   if (document.hidden) return;
-  await look();
-  clearTimeout(timer);
-  timer = setTimeout(again, EVERY);
+  try {
+    await look();
+  } finally {
+    clearTimeout(timer);
+    timer = setTimeout(again, EVERY);
+  }
 }
 document.addEventListener("visibilitychange", again);
 again();
