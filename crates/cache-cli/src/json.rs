@@ -35,6 +35,20 @@ fn is_whole(value: &Value) -> bool {
     }
 }
 
+/// Whether every integer of this JSON is one of 64 bits. Others are read as the nearest number with a fraction, which is
+/// another number.
+pub(crate) fn has_exact_integers(json: &str) -> bool {
+    // Every second piece between quotes is a text, where escaped quotes do not count.
+    let plain = json.replace("\\\\", "").replace("\\\"", "");
+    let outside = plain.split('"').step_by(2);
+    let in_number = |character: char| character.is_ascii_alphanumeric() || "+-.".contains(character);
+    outside.flat_map(|piece| piece.split(|character| !in_number(character))).all(|word| {
+        let digits = word.strip_prefix('-').unwrap_or(word);
+        let is_integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        !is_integer || word.parse::<i64>().is_ok() || word.parse::<u64>().is_ok()
+    })
+}
+
 struct Shown(Value);
 
 impl<'de> Deserialize<'de> for Shown {

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::exit::{Exit, Failure};
+use crate::shown;
 
 /// What a command found. The two forms say the same.
 pub(crate) trait Report: Serialize {
@@ -127,7 +128,8 @@ impl Out {
     pub(crate) fn text(self, report: &impl Report) -> Result<String, Failure> {
         Ok(if self.json {
             let json = serde_json::to_string(report);
-            json.map_err(|error| Failure::failed(format!("the report is no JSON: {error}")))? + "\n"
+            let json = json.map_err(|error| Failure::failed(format!("the report is no JSON: {error}")))?;
+            shown::json(&json) + "\n"
         } else {
             let mut page = Page::default();
             report.show(&mut page);
@@ -150,10 +152,10 @@ impl Out {
     pub(crate) fn failure(self, failure: &Failure) -> Exit {
         if self.json {
             let error = json!({ "error": { "exit": failure.exit as u8, "message": failure.message } });
-            anstream::eprintln!("{error}");
+            anstream::eprintln!("{}", shown::json(&error.to_string()));
         } else {
             let style = Level::Fail.style();
-            anstream::eprintln!("{style}error{style:#}: {}", crate::shown::text(&failure.message));
+            anstream::eprintln!("{style}error{style:#}: {}", shown::text(&failure.message));
         }
         failure.exit
     }

@@ -6,11 +6,32 @@ use std::time::Duration;
 pub(crate) fn text(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        // Those that turn the direction of writing hide what stands there.
-        let turns =
-            matches!(character, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        if character.is_control() || turns {
+        if character.is_control() || misleads(character) {
             shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Whether it turns the direction of writing, which hides what stands there, or ends a line.
+fn misleads(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// JSON that means the same and does not command a terminal. What is escaped stands in texts only: JSON's own signs and
+/// what is between them are ASCII, and control characters below the space are escaped in its texts already.
+pub(crate) fn json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for character in json.chars() {
+        let is_odd = character >= '\u{7f}' && (character.is_control() || misleads(character));
+        if is_odd {
+            // All of them are below U+10000.
+            shown.push_str(&format!("\\u{:04x}", u32::from(character)));
         } else {
             shown.push(character);
         }
@@ -85,6 +106,7 @@ mod tests {
     fn what_is_stored_does_not_command_the_terminal() {
         assert_eq!(text("a\u{1b}[31mé\n"), "a\\u{1b}[31mé\\n");
         assert_eq!(text("a\u{202e}b"), "a\\u{202e}b");
+        assert_eq!(text("a\u{2028}b\u{2029}"), "a\\u{2028}b\\u{2029}");
         assert_eq!(bytes(b"a\xff\xfe\x1bb"), "a\\xff\\xfe\\u{1b}b");
     }
 

@@ -120,6 +120,43 @@ async fn what_is_stored_commands_no_terminal() {
 }
 
 #[tokio::test]
+async fn json_commands_no_terminal_either() {
+    let (server, namespace) = (shared(), fresh("escapes-json"));
+    let cache = cache(server, &namespace).await;
+    let odd: Vec<char> =
+        "\u{7f}\u{80}\u{9b}\u{9f}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{2028}\u{2029}\u{61c}"
+            .chars()
+            .collect();
+    let evil: String = odd.iter().collect();
+    let options = cache_factory::SetOptions::ttl(mins(5)).tag(format!("t{evil}"));
+    cache.set(format!("k{evil}é"), &format!("v{evil}é"), options).await.unwrap();
+    let key = format!("k{evil}é");
+    let plain = |text: &str| {
+        for character in &odd {
+            assert!(!text.contains(*character), "{text:?}");
+        }
+    };
+    for arguments in [&["get", &key][..], &["keys"], &["keys", "--long"], &["get", &evil]] {
+        let mut all = vec!["--json"];
+        all.extend(arguments);
+        let as_json = run(server, &namespace, &all);
+        plain(&format!("{}{}", as_json.stdout, as_json.stderr));
+        let ran = run(server, &namespace, arguments);
+        plain(&format!("{}{}", ran.stdout, ran.stderr));
+    }
+    let got = run_json(server, &namespace, &["get", &key]).1;
+    assert_eq!((&got["key"], &got["value"]), (&json!(key), &json!(format!("v{evil}é"))), "the same");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out.jsonl");
+    assert_eq!(run(server, &namespace, &["export", file.to_str().unwrap()]).code, 0);
+    let text = std::fs::read_to_string(&file).unwrap();
+    plain(&text);
+    assert!(text.contains("\\u009b") && text.contains('é'), "{text:?}");
+    assert_eq!(run(server, &namespace, &["import", file.to_str().unwrap()]).code, 0);
+    assert_eq!(run_json(server, &namespace, &["get", &key]).1["value"], got["value"]);
+}
+
+#[tokio::test]
 async fn an_export_that_fails_leaves_the_one_that_was_there() {
     let (server, namespace) = (RedisServer::launch(&Options::new()).unwrap(), fresh("export"));
     let folder = tempfile::tempdir().unwrap();

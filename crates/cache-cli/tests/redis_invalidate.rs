@@ -94,6 +94,37 @@ async fn a_production_cache_wants_an_express_word() {
     assert_eq!(got["state"], "invalidated");
 }
 
+#[tokio::test]
+async fn what_the_limit_left_is_said_and_no_success() {
+    let namespace = fresh("limited");
+    filled(&namespace).await;
+    let arguments = ["invalidate", "pattern", "*", "--limit", "1", "--apply", "--yes"];
+    let first = run(shared(), &namespace, &arguments);
+    assert_eq!(first.code, 1, "{first:?}");
+    for words in ["fail 1 entries of", "more are left", "run it again", "--limit"] {
+        assert!(first.stdout.contains(words), "{first:?}");
+    }
+    let left = || run_json(shared(), &namespace, &["keys"]).1["count"].clone();
+    assert_eq!(left(), 2);
+    let (code, second) = run_json(shared(), &namespace, &arguments);
+    assert_eq!(
+        (code, &second["applied"], &second["count"], &second["more_are_left"]),
+        (1, &json!(true), &json!(1), &json!(true)),
+        "{second}"
+    );
+    let (code, third) = run_json(shared(), &namespace, &arguments);
+    assert_eq!((code, &third["count"], &third["more_are_left"]), (0, &json!(1), &json!(false)), "{third}");
+    assert_eq!(left(), 0);
+    // A tag is voided as a whole, however many entries were counted.
+    filled(&namespace).await;
+    let arguments = ["invalidate", "tag", "a", "--limit", "1", "--apply", "--yes"];
+    let (code, tag) = run_json(shared(), &namespace, &arguments);
+    assert_eq!((code, &tag["more"], &tag["more_are_left"]), (0, &json!(true), &json!(false)), "{tag}");
+    for key in ["order:1", "user:1"] {
+        assert_eq!(run_json(shared(), &namespace, &["ttl", key]).1["state"], "invalidated");
+    }
+}
+
 /// Runs the program with a terminal as its input, on which this is typed.
 fn answered(namespace: &str, arguments: &[&str], answer: &str) -> (i32, String) {
     use std::io::Write;

@@ -32,15 +32,22 @@ struct Invalidated {
     production: Option<String>,
     /// Whether it was done.
     applied: bool,
+    /// Whether it was done for a part only, since not every key was looked at.
+    more_are_left: bool,
 }
 
 impl Report for Invalidated {
     fn show(&self, page: &mut Page) {
-        let more = if self.more { " or more" } else { "" };
+        let more = if self.more && !self.more_are_left { " or more" } else { "" };
         let (is, of) =
             (if self.applied { "invalidated" } else { "would be invalidated" }, shown::text(&self.of));
+        let level = match (self.applied, self.more_are_left) {
+            (_, true) => Level::Fail,
+            (true, false) => Level::Ok,
+            (false, false) => Level::Warn,
+        };
         page.judged(
-            if self.applied { Level::Ok } else { Level::Warn },
+            level,
             &format!("{}{more} entries of `{}` {is} by {} `{of}`", self.count, self.namespace, self.by),
         );
         self.sample.iter().for_each(|key| page.line(format!("     {}", shown::text(key))));
@@ -49,6 +56,9 @@ impl Report for Invalidated {
         }
         if let (Some(why), false) = (&self.production, self.applied) {
             page.line(format!("     a production cache: {why}"));
+        }
+        if self.more_are_left {
+            page.line("more are left: run it again, or raise --limit");
         }
         if !self.applied {
             page.line("nothing was changed: --apply does it");
@@ -68,6 +78,7 @@ pub(super) async fn run(target: &Target, args: &InvalidateArgs, out: Out) -> Res
         more,
         production: target.production.clone(),
         applied: false,
+        more_are_left: false,
     };
     if !args.apply {
         out.report(&report)?;
@@ -76,8 +87,9 @@ pub(super) async fn run(target: &Target, args: &InvalidateArgs, out: Out) -> Res
     may_apply(&report, args, out).await?;
     plan.apply(target, &keys, out).await?;
     report.applied = true;
+    report.more_are_left = more && !plan.is_whole();
     out.report(&report)?;
-    Ok(Exit::Fine)
+    Ok(if report.more_are_left { Exit::Failed } else { Exit::Fine })
 }
 
 /// What is to be done.
@@ -108,6 +120,11 @@ impl Plan {
             Self::Pattern(_) => "pattern",
             Self::Tag(word, _) => word,
         }
+    }
+
+    /// Whether it concerns all entries, also those that were not looked at.
+    fn is_whole(&self) -> bool {
+        matches!(self, Self::Tag(..))
     }
 
     /// The keys that it is about, and whether there may be more.

@@ -18,6 +18,7 @@ use crate::entry::State;
 use crate::exit::{Exit, Failure};
 use crate::json;
 use crate::out::{Level, Out, Page, Report};
+use crate::shown;
 use crate::target::{self, Target};
 use crate::walk::Keys;
 
@@ -136,7 +137,7 @@ pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Resu
         };
         let line = serde_json::to_string(&line).map_err(std::io::Error::from);
         if written.is_ok() {
-            written = line.and_then(|line| writeln!(draft, "{line}"));
+            written = line.and_then(|line| writeln!(draft, "{}", shown::json(&line)));
         }
         count += 1;
     })
@@ -197,6 +198,9 @@ fn read(mut input: impl BufRead) -> Result<Vec<Line>, Failure> {
             // Its own words may repeat a value.
             bad(&format!("it is not like {{\"key\": …, \"value\": …}}, see column {}", error.column()))
         })?;
+        if !json::has_exact_integers(&text) {
+            return Err(bad("an integer beyond 64 bits would be stored as another: write it as a text"));
+        }
         cache_core::check_key(&line.key).map_err(|error| bad(error.message()))?;
         line.options().validate().map_err(|error| bad(error.message()))?;
         lines.push(line);
@@ -206,6 +210,33 @@ fn read(mut input: impl BufRead) -> Result<Vec<Line>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_integer_that_would_be_stored_as_another_is_refused() {
+        let read = |value: &str| read(format!("{{\"key\":\"a\",\"value\":{value}}}").as_bytes());
+        for bad in [
+            "123456789012345678901234567890",
+            "18446744073709551616",
+            "-9223372036854775809",
+            "{\"a\":[1,{\"b\":99999999999999999999}]}",
+            "[\"\\\"\",99999999999999999999]",
+        ] {
+            let failure = read(bad).err().unwrap();
+            assert!(failure.message.contains("line 1: an integer beyond 64 bits"), "{failure:?}");
+        }
+        for good in [
+            "18446744073709551615",
+            "-9223372036854775808",
+            "\"123456789012345678901234567890\"",
+            "\"\\\"99999999999999999999\"",
+            "{\"99999999999999999999\":0}",
+            "1.5e300",
+            "123456789012345678901234567890.5",
+            "[-0,0,1e2]",
+        ] {
+            assert!(read(good).is_ok(), "{good}");
+        }
+    }
 
     #[test]
     fn a_bad_line_is_named_and_its_content_is_not() {
