@@ -32,26 +32,46 @@ impl From<Exit> for ExitCode {
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) message: String,
+    /// How many entries were changed before, if it broke off among them.
+    pub(crate) done: Option<u64>,
 }
+
+/// Steps of the library that mean nothing to who runs a command.
+const INNER: &[&str] = &["CacheConfig", "ai_from_config", "from_config", "from_variables", "inspect"];
 
 impl Failure {
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: message.into() }
+        Self { exit: Exit::Failed, message: message.into(), done: None }
     }
 
     pub(crate) fn bad_use(message: impl Into<String>) -> Self {
-        Self { exit: Exit::BadUse, message: message.into() }
+        Self { exit: Exit::BadUse, message: message.into(), done: None }
+    }
+
+    /// Says how many of the entries were changed before.
+    pub(crate) fn after(self, done: u64, of: u64, changed: &str) -> Self {
+        let message = format!("{}; {done} of {of} entries were {changed} before", self.message);
+        Self { message, done: Some(done), ..self }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let exit = match error.kind() {
+        // What a server says of a command may come as that it is of no use.
+        let kind = match error.downcast_ref::<Error>() {
+            Some(inner) if error.is_retryable() => inner.kind(),
+            _ => error.kind(),
+        };
+        let exit = match kind {
             ErrorKind::Unavailable | ErrorKind::Timeout => Exit::Unreachable,
             ErrorKind::Configuration | ErrorKind::Validation => Exit::BadUse,
             _ => Exit::Failed,
         };
-        Self { exit, message: error.to_string() }
+        let message = match error.operation() {
+            Some(operation) if INNER.contains(&operation) => error.message().to_owned(),
+            _ => error.to_string(),
+        };
+        Self { exit, message, done: None }
     }
 }
 

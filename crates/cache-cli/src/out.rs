@@ -151,7 +151,10 @@ impl Out {
     /// Says on the other stream why a command failed.
     pub(crate) fn failure(self, failure: &Failure) -> Exit {
         if self.json {
-            let error = json!({ "error": { "exit": failure.exit as u8, "message": failure.message } });
+            let mut error = json!({ "error": { "exit": failure.exit as u8, "message": failure.message } });
+            if let Some(done) = failure.done {
+                error["error"]["done"] = done.into();
+            }
             anstream::eprintln!("{}", shown::json(&error.to_string()));
         } else {
             let style = Level::Fail.style();

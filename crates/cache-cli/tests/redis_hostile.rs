@@ -201,6 +201,68 @@ fn doctor_finds_that_the_caches_own_key_is_somebody_elses() {
     assert!(ran.code == 1 && ran.stdout.contains("fail operations  marks of invalidations"), "{ran:?}");
 }
 
+#[test]
+fn a_store_that_takes_no_changes_is_found_not_to_work() {
+    let (server, namespace) = (shared(), fresh("not-working"));
+    let full = format!("{namespace}:");
+    server.command(&[b"SET", full.as_bytes(), b"x"]).unwrap();
+    for arguments in [&["diagnose", "not-working"][..], &["diagnose"]] {
+        let (code, report) = run_json(server, &namespace, arguments);
+        assert_eq!(code, 1, "{report}");
+        let found = &report["findings"][0];
+        assert_eq!((&found["about"], &found["level"]), (&json!("not_working"), &json!("fail")), "{report}");
+        assert!(found["found"].as_str().unwrap().contains("marks of invalidations: "), "{report}");
+    }
+    assert_eq!(run_json(server, &namespace, &["diagnose", "high-memory"]).0, 0);
+    // The same failure has the same code, whichever command meets it.
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/catalogue.jsonl");
+    for arguments in [&["warm", file][..], &["warm", "--overwrite", file], &["import", file]] {
+        let ran = run(server, &namespace, arguments);
+        assert!(ran.code == 1 && ran.stderr.contains("WRONGTYPE"), "{arguments:?}: {ran:?}");
+    }
+}
+
+/// The address of a user of the shared server who may write this and no other keys.
+fn limited(user: &str, namespace: &str, keys: &[&str]) -> String {
+    let words = ["ACL", "SETUSER", user, "reset", "on", ">pass", "+@all", "%R~*"];
+    let mut command = words.map(str::to_owned).to_vec();
+    command.extend(keys.iter().map(|key| format!("~{namespace}:{key}")));
+    shared().command(&command).unwrap();
+    shared().url().replacen("redis://", &format!("redis://{user}:pass@"), 1)
+}
+
+#[tokio::test]
+async fn what_breaks_off_says_how_much_was_done() {
+    let namespace = fresh("partly");
+    let cache = cache(shared(), &namespace).await;
+    // The marks, and the keys that begin with `a`.
+    let url = limited(&namespace, &namespace, &["", "a*", "?canary*"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("values.jsonl");
+    let lines = ["a1", "a2", "b1", "a3"].map(|key| json!({"key": key, "value": 1}).to_string());
+    std::fs::write(&file, lines.join("\n")).unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, words) in [
+        (&["warm", file, "--overwrite"][..], "2 of 4 entries were stored before"),
+        (&["import", file], "2 of 4 entries were stored before"),
+        (&["invalidate", "pattern", "*", "--apply", "--yes"], "2 of 4 entries were invalidated before"),
+    ] {
+        if arguments[0] == "invalidate" {
+            for key in ["a1", "a2", "b1", "c1"] {
+                cache.set(key, "x", mins(5)).await.unwrap();
+            }
+        }
+        let mut command = program();
+        command.args(["--json", "--url", &url, "--namespace", &namespace]).args(arguments);
+        let ran = Ran::of(&mut command);
+        assert!(ran.code > 0 && ran.stderr.contains(words), "{arguments:?}: {ran:?}");
+        let error: serde_json::Value = serde_json::from_str(&ran.stderr).unwrap();
+        assert_eq!(error["error"]["done"], 2, "{error}");
+    }
+    assert_eq!(run_json(shared(), &namespace, &["keys"]).1["count"], 2, "b1 and c1 are left");
+    shared().command(&["ACL", "DELUSER", &namespace]).unwrap();
+}
+
 /// A configuration is read as the service reads it: all of it, whatever kind of cache it is for.
 #[test]
 fn a_services_configuration_is_understood_whole() {

@@ -75,6 +75,45 @@ fn a_password_is_repeated_nowhere() {
 }
 
 #[test]
+fn a_store_that_is_away_is_named_and_no_step_of_ours_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out");
+    let file = file.to_str().unwrap();
+    for arguments in [
+        &["keys"][..],
+        &["ai"],
+        &["stats"],
+        &["doctor"],
+        &["watch"],
+        &["warm", "tests/data/catalogue.jsonl"],
+        &["export", file],
+        &["invalidate", "key", "k"],
+    ] {
+        let ran = Ran::of(program().args(["--url", "redis://u:canary@127.0.0.1:1/2"]).args(arguments));
+        let text = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!((ran.code, text.matches("127.0.0.1:1").count()), (3, 1), "{arguments:?}: {ran:?}");
+        for word in ["canary", "inspect", "from_config", "from_variables"] {
+            ran.assert_without(word);
+        }
+    }
+    for arguments in [
+        &["--namespace", "", "--url", "redis://h", "keys"][..],
+        &["--url", "nonsense", "keys"],
+        &["--url", "nonsense", "ai"],
+        &["--url", "nonsense", "warm", "tests/data/catalogue.jsonl"],
+        &["--config", "/no/such/file.toml", "keys"],
+    ] {
+        let ran = ran(arguments);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        for word in ["inspect", "from_config", "from_variables"] {
+            ran.assert_without(word);
+        }
+    }
+    let unnamed = Ran::of(program().env("CACHE_PRESET", "x").arg("keys"));
+    unnamed.assert_without("from_variables");
+}
+
+#[test]
 fn what_may_be_an_address_is_not_repeated_wherever_it_stands() {
     for arguments in [
         &["u:CANARY@h:6379"][..],

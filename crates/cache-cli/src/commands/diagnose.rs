@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use self::findings::{Finding, Seen};
 use self::sample::{Group, Sample};
+use super::doctor::operations;
 use super::stats::Server;
 use crate::args::{DiagnoseArgs, Trouble};
 use crate::exit::{Exit, Failure};
@@ -85,6 +86,10 @@ pub(super) async fn run(target: &Target, args: &DiagnoseArgs, out: Out) -> Resul
         foreign_keys: keys.foreign.len() as u64,
         threshold: cache_codec::Compression::DEFAULT_THRESHOLD as u64,
         server: Server::ask(target).await?,
+        trouble: match args.trouble {
+            None | Some(Trouble::NotWorking) => operations::trouble(target).await,
+            Some(_) => None,
+        },
     };
     let mut found = findings::of(&sample, &seen);
     found.retain(|finding| args.trouble.is_none_or(|trouble| trouble == finding.about));

@@ -168,9 +168,10 @@ impl Plan {
             return Ok(());
         }
         let bar = out.progress(keys.len() as u64, "removed");
-        for key in keys {
+        for (key, done) in keys.iter().zip(0..) {
             let key: Key = target.key(key)?;
-            store.remove(&key, RemoveIf::Always).await?;
+            let removed = store.remove(&key, RemoveIf::Always).await;
+            removed.map_err(|error| Failure::from(error).after(done, keys.len() as u64, "invalidated"))?;
             bar.inc(1);
         }
         bar.finish_and_clear();

@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
+use cache_core::{Error, ErrorKind};
 use cache_factory::{Cache, CacheConfig, CacheFactory, OnStoreError, SetOptions};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,13 +57,15 @@ impl Report for Transferred {
 
 pub(super) async fn warm(global: &Global, args: &WarmArgs, out: Out) -> Result<Exit, Failure> {
     let lines = read(reader(&args.file)?)?;
-    let (cache, bar) = (cache(global).await?, out.progress(lines.len() as u64, "stored"));
+    let all = lines.len() as u64;
+    let (cache, bar) = (cache(global).await?, out.progress(all, "stored"));
     let (mut count, mut skipped) = (0, 0);
     for line in lines {
-        if !args.overwrite && cache.exists(&line.key).await? {
+        let is_there = !args.overwrite && cache.exists(&line.key).await.map_err(broke_off(count, all))?;
+        if is_there {
             skipped += 1;
         } else {
-            store(&cache, line).await?;
+            store(&cache, line).await.map_err(broke_off(count, all))?;
             count += 1;
         }
         bar.inc(1);
@@ -83,17 +86,26 @@ pub(super) async fn import(global: &Global, args: &ImportArgs, out: Out) -> Resu
     let is_ai = input.fill_buf().is_ok_and(|start| start.starts_with(br#"{"format":"cache-ai""#));
     let count = if is_ai {
         let ai = CacheFactory::new().ai_from_config(strict(target::store_config(global)?)).await?;
-        ai.import(input, fresh_for).await?.answers
+        let imported = ai.import(input, fresh_for).await.map_err(|error| {
+            // What is wrong with the file is found before anything is stored.
+            let is_partial = error.kind() != ErrorKind::Validation;
+            let failure = Failure::from(error);
+            let more =
+                if is_partial { "; some answers may be stored already: import them again" } else { "" };
+            Failure { message: failure.message.clone() + more, ..failure }
+        });
+        imported?.answers
     } else {
         let lines = read(input)?;
-        let (cache, bar, count) =
-            (cache(global).await?, out.progress(lines.len() as u64, "stored"), lines.len() as u64);
-        for line in lines {
-            store(&cache, Line { ttl_ms: args.fresh_for_ms.or(line.ttl_ms), ..line }).await?;
+        let all = lines.len() as u64;
+        let (cache, bar) = (cache(global).await?, out.progress(all, "stored"));
+        for (line, done) in lines.into_iter().zip(0..) {
+            let line = Line { ttl_ms: args.fresh_for_ms.or(line.ttl_ms), ..line };
+            store(&cache, line).await.map_err(broke_off(done, all))?;
             bar.inc(1);
         }
         bar.finish_and_clear();
-        count
+        all
     };
     out.report(&Transferred { what: "imported", count, skipped: 0, why: "" })?;
     Ok(Exit::Fine)
@@ -161,8 +173,13 @@ pub(super) fn strict(mut config: CacheConfig) -> CacheConfig {
     config
 }
 
-async fn store(cache: &Cache, line: Line) -> Result<(), Failure> {
-    Ok(cache.set(&line.key, &line.value, line.options()).await?)
+async fn store(cache: &Cache, line: Line) -> Result<(), Error> {
+    cache.set(&line.key, &line.value, line.options()).await
+}
+
+/// The failure of a store that had taken some of the lines.
+fn broke_off(done: u64, of: u64) -> impl FnOnce(Error) -> Failure {
+    move |error| Failure::from(error).after(done, of, "stored")
 }
 
 impl Line {

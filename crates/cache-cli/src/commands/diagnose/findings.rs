@@ -34,6 +34,8 @@ pub(super) struct Seen {
     /// Values above it are worth compressing, in bytes.
     pub(super) threshold: u64,
     pub(super) server: Option<Server>,
+    /// What goes wrong of all that a cache does, as a try has shown.
+    pub(super) trouble: Option<String>,
 }
 
 pub(super) fn of(sample: &Sample, seen: &Seen) -> Vec<Finding> {
@@ -69,6 +71,12 @@ fn not_working(sample: &Sample, seen: &Seen) -> Vec<Finding> {
         Level::Fail,
         format!("the link is not up: {}", seen.reason),
         "see `cachectl doctor`",
+    );
+    list.add(
+        seen.trouble.is_some(),
+        Level::Fail,
+        seen.trouble.clone().unwrap_or_default(),
+        "a cache needs all of its operations: see `cachectl doctor`",
     );
     list.add(
         all == 0,
@@ -195,7 +203,15 @@ mod tests {
 
     fn seen(server: Server) -> Seen {
         let (feed, reason) = (Feed::Tracking, String::new());
-        Seen { is_up: true, feed, reason, foreign_keys: 0, threshold: 1000, server: Some(server) }
+        Seen {
+            is_up: true,
+            feed,
+            reason,
+            foreign_keys: 0,
+            threshold: 1000,
+            server: Some(server),
+            trouble: None,
+        }
     }
 
     fn found(seen: &Seen, about: Trouble, words: &str) -> bool {

@@ -44,6 +44,15 @@ pub(super) async fn check(target: &Target, args: &DoctorArgs, out: Out, checks: 
     }
 }
 
+/// What goes wrong of all that a cache does, if something does.
+pub(in crate::commands) async fn trouble(target: &Target) -> Option<String> {
+    let tried = match Probe::new(target) {
+        Ok(probe) => probe.operations().await,
+        Err(error) => Err(("key", error)),
+    };
+    tried.err().map(|(what, error)| format!("{what}: {error}"))
+}
+
 /// A key that nobody else uses. What is stored under it is a lease, so that nobody takes it for a value.
 struct Probe<'a> {
     target: &'a Target,
