@@ -64,7 +64,10 @@ async fn a_bad_line_stores_nothing() {
         assert!(ran.code == 2 && ran.stderr.contains("line 2"), "{ran:?}");
     }
     assert_eq!(run_json(shared(), &namespace, &["keys"]).1["count"], 0);
-    assert_eq!(run(shared(), &namespace, &["import", "/no/such/file"]).code, 2);
+    for command in ["warm", "import"] {
+        let missing = run(shared(), &namespace, &[command, "/no/such/file"]);
+        assert!(missing.code == 2 && missing.stderr.contains("no such file: /no/such/file"), "{missing:?}");
+    }
 }
 
 #[tokio::test]
@@ -81,6 +84,7 @@ async fn what_was_exported_comes_in_elsewhere() {
     assert_eq!((code, &report["count"], &report["skipped"]), (0, &json!(1), &json!(1)), "{report}");
     let again = run(server, &from, &["export", &file]);
     assert_eq!(again.code, 1, "a file is not written over: {again:?}");
+    assert!(again.stderr.contains("--overwrite"), "{again:?}");
     let (code, report) = run_json(server, &to, &["import", &file]);
     assert_eq!((code, &report["count"]), (0, &json!(1)));
     let (_, got) = run_json(server, &to, &["get", "user:1"]);

@@ -25,6 +25,8 @@ use crate::walk::Keys;
 
 /// The longest line that is read, in bytes.
 const LONGEST: u64 = 128 << 20;
+/// Bad lines that are named.
+const NAMED: usize = 20;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,8 +114,7 @@ pub(super) async fn import(global: &Global, args: &ImportArgs, out: Out) -> Resu
 }
 
 pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Result<Exit, Failure> {
-    let cannot =
-        |error: std::io::Error| Failure::failed(format!("{}: {}", args.file.display(), error.kind()));
+    let cannot = |error: std::io::Error| Failure::failed(of_file(&args.file, &error));
     // Connected first: a file that nothing comes into is not begun.
     let target = Target::open(global).await?;
     let mut draft = Draft::new(&args.file, args.overwrite).map_err(cannot)?;
@@ -192,41 +193,83 @@ impl Line {
 }
 
 fn reader(file: &Path) -> Result<BufReader<File>, Failure> {
-    let file_or = File::open(file);
-    let file = file_or.map_err(|error| Failure::bad_use(format!("{}: {}", file.display(), error.kind())))?;
-    Ok(BufReader::new(file))
+    let opened = File::open(file).map_err(|error| Failure::bad_use(of_file(file, &error)))?;
+    Ok(BufReader::new(opened))
 }
 
-/// All lines, before anything is stored: half a file is worse than none.
+/// What is wrong with a file, in words that say what to do.
+fn of_file(file: &Path, error: &std::io::Error) -> String {
+    let name = file.display();
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!("no such file: {name}"),
+        std::io::ErrorKind::AlreadyExists => format!("{name} is there already: --overwrite writes over it"),
+        kind => format!("{name}: {kind}"),
+    }
+}
+
+/// All lines, before anything is stored: half a file is worse than none. If some are wrong, all are looked at.
 fn read(mut input: impl BufRead) -> Result<Vec<Line>, Failure> {
     let (mut lines, mut number, mut text) = (Vec::new(), 0, String::new());
+    let (mut named, mut more) = (Vec::new(), 0_u64);
     loop {
         number += 1;
         text.clear();
-        let bad = |what: &str| Failure::bad_use(format!("line {number}: {what}; nothing was stored"));
-        let length = Read::take(&mut input, LONGEST).read_line(&mut text);
-        if length.map_err(|error| bad(&error.kind().to_string()))? == 0 {
-            return Ok(lines);
+        let (is_last, found) = match Read::take(&mut input, LONGEST).read_line(&mut text) {
+            Ok(0) => break,
+            Ok(_) if text.trim().is_empty() => continue,
+            Ok(_) => (false, line(&text)),
+            Err(error) => (true, Err(error.kind().to_string())),
+        };
+        match found {
+            Ok(line) => lines.push(line),
+            Err(problem) if named.len() < NAMED => named.push(format!("line {number}: {problem}")),
+            Err(_) => more += 1,
         }
-        if text.trim().is_empty() {
-            continue;
+        if is_last {
+            break;
         }
-        let line: Line = serde_json::from_str(&text).map_err(|error| {
-            // Its own words may repeat a value.
-            bad(&format!("it is not like {{\"key\": …, \"value\": …}}, see column {}", error.column()))
-        })?;
-        if !json::has_exact_integers(&text) {
-            return Err(bad("an integer beyond 64 bits would be stored as another: write it as a text"));
-        }
-        cache_core::check_key(&line.key).map_err(|error| bad(error.message()))?;
-        line.options().validate().map_err(|error| bad(error.message()))?;
-        lines.push(line);
     }
+    if named.is_empty() {
+        return Ok(lines);
+    }
+    if more > 0 {
+        named.push(format!("{more} more are wrong"));
+    }
+    Err(Failure::bad_use(format!("{}; nothing was stored", named.join("; "))))
+}
+
+/// A line, or what is wrong with it.
+fn line(text: &str) -> Result<Line, String> {
+    let line: Line = serde_json::from_str(text).map_err(|error| {
+        // Its own words may repeat a value.
+        format!("it is not like {{\"key\": …, \"value\": …}}, see column {}", error.column())
+    })?;
+    if !json::has_exact_integers(text) {
+        return Err("an integer beyond 64 bits would be stored as another: write it as a text".into());
+    }
+    cache_core::check_key(&line.key).map_err(|error| error.message().to_owned())?;
+    line.options().validate().map_err(|error| error.message().to_owned())?;
+    Ok(line)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_bad_lines_are_named_at_once_and_no_more_than_can_be_read() {
+        let failure =
+            read(&b"canary\n{\"key\":\"a\",\"value\":1}\n{\"key\":\"\",\"value\":1}\n"[..]).err().unwrap();
+        for words in ["line 1: it is not like", "; line 3: the key is empty", "; nothing was stored"] {
+            assert!(failure.message.contains(words), "{failure:?}");
+        }
+        let failure = read("canary\n".repeat(50).as_bytes()).err().unwrap();
+        assert_eq!(failure.message.matches("line ").count(), 20, "{failure:?}");
+        assert!(failure.message.ends_with("; 30 more are wrong; nothing was stored"), "{failure:?}");
+        // What is no text at all ends it.
+        let failure = read(&b"canary\n\xff\ncanary"[..]).err().unwrap();
+        assert_eq!(failure.message.matches("line ").count(), 2, "{failure:?}");
+    }
 
     #[test]
     fn an_integer_that_would_be_stored_as_another_is_refused() {
