@@ -24,6 +24,7 @@ macro_rules! metrics {
         $(const $constant: Metric = Metric { name: $name, labels: &[$($label),*], help: $help };)*
 
         /// All metrics. `docs/metrics-ai.md` is the same table for people, which a test compares.
+        #[cfg(any(feature = "prometheus", test))]
         const METRICS: &[Metric] = &[$($constant),*];
     };
 }

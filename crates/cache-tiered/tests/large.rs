@@ -1,5 +1,6 @@
 //! Large values do not keep other tasks from running.
 
+#![cfg(feature = "lz4")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
