@@ -3,7 +3,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-#[cfg(feature = "monitor")]
+#[cfg(any(feature = "ai", feature = "monitor"))]
 use std::time::Duration;
 
 use cache_core::{Clock, Error, LocalTier, Namespace, Observer, Store, Timer};
