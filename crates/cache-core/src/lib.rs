@@ -52,5 +52,5 @@ pub use ttl::Ttl;
 #[doc(alias = "calculate_dynamic_ttl")]
 pub use ttl_policy::TtlPolicy;
 pub use ttl_policy::{Aged, PolicyTtl, TtlPolicyBuilder};
-pub use value::{Cacheable, Encoded, Format, Value, Viewed};
+pub use value::{Cacheable, Encoded, Format, Value};
 pub use version::{Stamp, Version, VersionSource};

@@ -66,17 +66,19 @@ pub enum Value {
     Encoded(Arc<Encoded>),
     /// The typed value. A hit clones the `Arc`.
     Typed(Arc<dyn Cacheable>),
-    /// The typed value of a reader who sees less than was stored, or would store it in other bytes, and the bytes for all
-    /// others. A hit clones the `Arc` of the former.
-    Viewed(Arc<Viewed>),
 }
 
-/// One reader's view of a serialised value.
-pub struct Viewed {
-    /// What the last reader made of it.
+/// What a reader made of a serialised value who sees less than was stored, or would store it in other bytes; and the
+/// bytes, for all others. It stands where typed values stand, so that a hit asks for one type.
+struct View {
     typed: Arc<dyn Cacheable>,
-    /// What was stored.
-    pub encoded: Arc<Encoded>,
+    encoded: Arc<Encoded>,
+}
+
+impl serde::Serialize for View {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        erased_serde::serialize(&*self.typed, serializer)
+    }
 }
 
 impl Value {
@@ -87,7 +89,15 @@ impl Value {
 
     /// A typed value beside the bytes that it was read from; no copy is made.
     pub fn viewed<T: Cacheable>(value: Arc<T>, encoded: Arc<Encoded>) -> Self {
-        Self::Viewed(Arc::new(Viewed { typed: value, encoded }))
+        Self::typed(Arc::new(View { typed: value, encoded }))
+    }
+
+    /// The bytes that were stored, if they are held.
+    pub fn encoded(&self) -> Option<&Arc<Encoded>> {
+        match self {
+            Self::Encoded(encoded) => Some(encoded),
+            Self::Typed(value) => view_of(value).map(|view| &view.encoded),
+        }
     }
 
     /// The typed value as `T`, if that is what is held.
@@ -98,10 +108,19 @@ impl Value {
     pub fn downcast<T: Any + Send + Sync>(self) -> Result<Arc<T>, Self> {
         match self {
             Self::Typed(value) if <dyn Any>::is::<T>(&*value) => of_its_type(value),
-            Self::Viewed(view) if <dyn Any>::is::<T>(&*view.typed) => of_its_type(Arc::clone(&view.typed)),
-            other => Err(other),
+            Self::Typed(value) => match view_of(&value) {
+                Some(view) if <dyn Any>::is::<T>(&*view.typed) => of_its_type(Arc::clone(&view.typed)),
+                _ => Err(Self::Typed(value)),
+            },
+            encoded @ Self::Encoded(_) => Err(encoded),
         }
     }
+}
+
+#[inline]
+fn view_of(value: &Arc<dyn Cacheable>) -> Option<&View> {
+    let any: &dyn Any = &**value;
+    any.downcast_ref()
 }
 
 /// The type was tested, so this always succeeds.
@@ -116,14 +135,7 @@ impl fmt::Debug for Value {
         match self {
             Self::Encoded(encoded) => encoded.fmt(f),
             Self::Typed(_) => f.write_str("Typed(…)"),
-            Self::Viewed(view) => view.fmt(f),
         }
-    }
-}
-
-impl fmt::Debug for Viewed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Viewed({:?})", self.encoded)
     }
 }
 
@@ -147,8 +159,9 @@ mod tests {
         let (view, bytes) = (Arc::new(1u8), Arc::clone(&encoded));
         let value = Value::viewed(Arc::clone(&view), bytes);
         assert!(Arc::ptr_eq(&view, &value.clone().downcast::<u8>().unwrap()));
-        let Err(Value::Viewed(kept)) = value.downcast::<String>() else { panic!("another type") };
-        assert!(Arc::ptr_eq(&encoded, &kept.encoded));
+        let kept = value.downcast::<String>().unwrap_err();
+        assert!(Arc::ptr_eq(&encoded, kept.encoded().unwrap()));
+        assert_eq!(size_of::<Value>(), 16, "a view takes no room where there is none");
     }
 
     #[test]

@@ -27,24 +27,20 @@ pub(crate) struct As<T> {
 
 /// How many bytes will have to be decoded to read the value as another type than it is held as, as far as is known.
 pub(crate) fn bytes_to_decode(value: &Value) -> usize {
-    match value {
-        Value::Encoded(encoded) => encoded.bytes.len(),
-        Value::Viewed(view) => view.encoded.bytes.len(),
-        Value::Typed(_) => 0,
-    }
+    value.encoded().map_or(0, |encoded| encoded.bytes.len())
 }
 
 /// The value as `T`: the same `Arc` if it is held as `T`, else by decoding, if need be after encoding what is held.
 pub(crate) fn read_as<T: Data>(value: Value, limit: usize) -> Result<As<T>, Error> {
-    match value.downcast::<T>() {
-        Ok(value) => Ok(As { value, keep: None }),
-        Err(Value::Encoded(encoded)) => view(encoded, limit),
-        Err(Value::Viewed(viewed)) => view(Arc::clone(&viewed.encoded), limit),
-        Err(Value::Typed(other)) => {
-            let encoded = encode_typed(&*other, Format::Msgpack, limit)?;
-            Ok(As { value: Arc::new(cache_codec::decode(&encoded)?), keep: None })
-        }
+    let held = match value.downcast::<T>() {
+        Ok(value) => return Ok(As { value, keep: None }),
+        Err(held) => held,
+    };
+    if let Some(encoded) = held.encoded() {
+        return view(Arc::clone(encoded), limit);
     }
+    let encoded = encode(&held, Format::Msgpack, limit)?;
+    Ok(As { value: Arc::new(cache_codec::decode(&encoded)?), keep: None })
 }
 
 /// Decodes, and gives the bytes up only where the typed value makes the same bytes again: whoever reads the value as a
@@ -58,6 +54,14 @@ fn view<T: Data>(encoded: Arc<Encoded>, limit: usize) -> Result<As<T>, Error> {
         Value::viewed(Arc::clone(&value), encoded)
     };
     Ok(As { value, keep: Some(keep) })
+}
+
+/// The serialised form of a value: the bytes that it has, or new ones.
+pub(crate) fn encode(value: &Value, format: Format, limit: usize) -> Result<Encoded, Error> {
+    match (value.encoded(), value) {
+        (Some(encoded), _) | (None, Value::Encoded(encoded)) => Ok(Encoded::clone(encoded)),
+        (None, Value::Typed(typed)) => encode_typed(&**typed, format, limit),
+    }
 }
 
 /// The serialised form of a typed value.

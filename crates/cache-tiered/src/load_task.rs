@@ -143,11 +143,8 @@ impl Engine {
         let keep = self.keep(&said.options);
         let serializing = self.watched_since();
         // Serialising is the caller's code, which may panic.
-        let encoding = catch_unwind(AssertUnwindSafe(|| match &value {
-            Value::Typed(typed) => data::encode_typed(&**typed, self.settings.format, self.value_limit()),
-            Value::Encoded(encoded) => Ok(Encoded::clone(encoded)),
-            Value::Viewed(view) => Ok(Encoded::clone(&view.encoded)),
-        }));
+        let encoding =
+            catch_unwind(AssertUnwindSafe(|| data::encode(&value, self.settings.format, self.value_limit())));
         let Ok(encoded) = encoding else {
             self.load_failed(&load.lead, &load.key, panicked().for_key(&load.key), load.began);
             return self.release(&load.key, &load.permit).await;
