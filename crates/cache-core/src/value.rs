@@ -108,11 +108,20 @@ impl Value {
     pub fn downcast<T: Any + Send + Sync>(self) -> Result<Arc<T>, Self> {
         match self {
             Self::Typed(value) if <dyn Any>::is::<T>(&*value) => of_its_type(value),
-            Self::Typed(value) => match view_of(&value) {
+            other => other.downcast_view(),
+        }
+    }
+
+    /// Out of line: a hit of a typed value has no part in it.
+    #[cold]
+    #[inline(never)]
+    fn downcast_view<T: Any + Send + Sync>(self) -> Result<Arc<T>, Self> {
+        match &self {
+            Self::Typed(value) => match view_of(value) {
                 Some(view) if <dyn Any>::is::<T>(&*view.typed) => of_its_type(Arc::clone(&view.typed)),
-                _ => Err(Self::Typed(value)),
+                _ => Err(self),
             },
-            encoded @ Self::Encoded(_) => Err(encoded),
+            Self::Encoded(_) => Err(self),
         }
     }
 }
