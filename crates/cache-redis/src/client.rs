@@ -229,14 +229,15 @@ impl Client {
         if let Some(call) = call {
             return Ok(reply::int(Some(conn.script(&call.whole()).await?))? == 1);
         }
-        let mut pipeline = Pipeline::with_capacity(2);
-        pipeline.cmd("SET").arg(key.as_bytes()).arg(bytes).arg("PX").arg(ttl.as_millis());
-        if absent {
-            pipeline.arg("NX");
-        }
-        // A read in the same step: the next change by somebody else is told, this one is not.
-        pipeline.cmd("PTTL").arg(key.as_bytes());
-        let mut replies = conn.atomic(&pipeline).await?.into_iter();
+        let commands = |step: &mut Pipeline| {
+            step.cmd("SET").arg(key.as_bytes()).arg(bytes).arg("PX").arg(ttl.as_millis());
+            if absent {
+                step.arg("NX");
+            }
+            // A read in the same step: the next change by somebody else is told, this one is not.
+            step.cmd("PTTL").arg(key.as_bytes());
+        };
+        let mut replies = conn.atomic(commands).await?.into_iter();
         reply::stored(replies.next())
     }
 

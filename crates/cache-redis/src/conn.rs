@@ -149,12 +149,10 @@ impl Conn {
     ///
     /// `MULTI` and `EXEC` are sent as commands like others, so that each has its reply: the driver's own transactions
     /// do not expect that `MULTI` is refused.
-    pub(crate) async fn atomic(&self, commands: &Pipeline) -> Result<Vec<Value>, Fault> {
+    pub(crate) async fn atomic(&self, commands: impl FnOnce(&mut Pipeline)) -> Result<Vec<Value>, Fault> {
         let mut step = redis::pipe();
         step.cmd("MULTI");
-        for command in commands.cmd_iter() {
-            step.add_command(command.clone());
-        }
+        commands(&mut step);
         step.cmd("EXEC");
         let mut replies = self.many(&step).await?;
         let executed = replies.pop().unwrap_or_default();
