@@ -76,12 +76,14 @@ impl Tenant {
     }
 }
 
-/// By how keys of well-known services begin.
+/// By how keys of well-known services begin. A customer whose name only begins alike ("xoxo", "Eyjafjord") is let in.
 fn looks_like_a_credential(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    let any_case =
-        ["sk-", "sk_", "gsk_", "bearer ", "basic ", "eyj", "ghp_", "github_pat_", "glpat-", "hf_", "xox"];
-    any_case.iter().any(|it| lower.starts_with(it)) || ["AKIA", "AIza"].iter().any(|it| name.starts_with(it))
+    let any_case = ["sk-", "sk_", "gsk_", "bearer ", "basic ", "ghp_", "github_pat_", "glpat-", "hf_"];
+    let slack = lower.starts_with("xox") && lower.as_bytes().get(4) == Some(&b'-');
+    slack
+        || any_case.iter().any(|it| lower.starts_with(it))
+        || ["AKIA", "AIza", "eyJ"].iter().any(|it| name.starts_with(it))
 }
 
 impl Serialize for Tenant {

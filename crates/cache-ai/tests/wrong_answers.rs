@@ -397,12 +397,14 @@ async fn credentials_are_no_tenants_and_are_not_shown() {
         "github_pat_11A",
         " sk-live-1",
         "gsk_1",
+        "eyJhbGciOiJIUzI1NiJ9.e30.c2ln",
+        "xoxb-1234-abcd",
     ];
     for name in keys {
         let error = Tenant::new(name).unwrap_err();
         assert!(error.is_validation() && !error.to_string().contains(name), "{error}");
     }
-    for name in ["acme", "sky", "hfx", "akia", "ann@example.com"] {
+    for name in ["acme", "sky", "hfx", "akia", "ann@example.com", "eyj", "Eyjafjord", "xox", "xoxo-cards"] {
         assert!(Tenant::new(name).is_ok(), "{name}");
     }
 }
