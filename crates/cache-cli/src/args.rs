@@ -186,6 +186,9 @@ pub(crate) struct WarmArgs {
     /// Store also what is there already.
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Overwrite in a production cache, too.
+    #[arg(long, requires = "overwrite")]
+    pub(crate) yes: bool,
 }
 
 #[derive(clap::Args)]
@@ -210,6 +213,9 @@ pub(crate) struct ImportArgs {
     /// How long everything is fresh from now, in milliseconds, instead of as long as it was to be.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=31_536_000_000))]
     pub(crate) fresh_for_ms: Option<u64>,
+    /// Do it to a production cache, too.
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// What may be wrong with a cache.

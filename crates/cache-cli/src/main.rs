@@ -11,6 +11,7 @@ mod exit;
 mod group;
 mod info;
 mod json;
+mod line;
 mod out;
 mod quantile;
 mod screen;

@@ -23,10 +23,7 @@ impl Target {
         let config = store_config(global)?;
         let (said, environment) = (config.production, config.environment);
         let inspection = CacheFactory::new().inspect(config).await?;
-        let production = match environment.filter(|it| said.is_none() && it.is_production()) {
-            Some(environment) => Some(format!("its environment is `{environment}`")),
-            None => production(said, &inspection.namespace),
-        };
+        let production = production(said, environment, &inspection.namespace);
         Ok(Self { inspection, production })
     }
 
@@ -95,17 +92,33 @@ pub(crate) fn plain_config(global: &Global) -> Result<CacheConfig, Failure> {
     Ok(config)
 }
 
-/// What counts as production: what the configuration says is, and where it says nothing, a namespace that has `prod`,
-/// `production` or `live` as one of its words.
-fn production(said: Option<bool>, namespace: &Namespace) -> Option<String> {
-    match said {
-        Some(said) => said.then(|| "the configuration says `production = true`".to_owned()),
-        None => namespace
-            .as_str()
-            .split(|character: char| !character.is_ascii_alphanumeric())
-            .find(|word| ["prod", "production", "live"].contains(&word.to_ascii_lowercase().as_str()))
-            .map(|word| format!("`{word}` stands in the namespace")),
+/// Refuses to write over what a production cache has, unless somebody said so.
+pub(crate) async fn may_overwrite(global: &Global, what: &str, yes: bool) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
     }
+    match Target::open(global).await?.production {
+        Some(why) => Err(Failure::bad_use(format!(
+            "a production cache ({why}): {what} needs --yes; nothing was changed"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What counts as production: what the configuration says is, or what its environment is; and where neither says anything, a
+/// namespace that has `prod`, `production` or `live` as one of its words.
+fn production(said: Option<bool>, environment: Option<Environment>, namespace: &Namespace) -> Option<String> {
+    if let Some(said) = said {
+        return said.then(|| "the configuration says `production = true`".to_owned());
+    }
+    if let Some(environment) = environment.filter(|it| it.is_production()) {
+        return Some(format!("its environment is `{environment}`"));
+    }
+    namespace
+        .as_str()
+        .split(|character: char| !character.is_ascii_alphanumeric())
+        .find(|word| ["prod", "production", "live"].contains(&word.to_ascii_lowercase().as_str()))
+        .map(|word| format!("`{word}` stands in the namespace"))
 }
 
 #[cfg(test)]
@@ -125,7 +138,7 @@ mod tests {
             (Some(false), "shop-prod", false),
         ] {
             let namespace = Namespace::new(name).unwrap();
-            assert_eq!(production(said, &namespace).is_some(), is, "{name}");
+            assert_eq!(production(said, None, &namespace).is_some(), is, "{name}");
         }
     }
 }

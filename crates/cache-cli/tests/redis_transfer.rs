@@ -55,6 +55,30 @@ async fn a_file_warms_a_cache_and_leaves_what_is_there() {
 }
 
 #[tokio::test]
+async fn what_a_production_cache_has_is_overwritten_only_by_an_express_word() {
+    let (server, folder) = (shared(), Folder::new("production"));
+    let namespace = format!("{}-prod", fresh("warm"));
+    let cache = cache(server, &namespace).await;
+    cache.set("a", "old", mins(5)).await.unwrap();
+    let file = folder.file("warm.jsonl");
+    fs::write(&file, "{\"key\":\"a\",\"value\":\"new\"}\n").unwrap();
+    // What is there is left as it is, so nobody is asked.
+    assert_eq!(run_json(server, &namespace, &["warm", &file]).1["skipped"], 1);
+    for arguments in [&["warm", &file, "--overwrite"][..], &["import", &file]] {
+        let refused = run(server, &namespace, arguments);
+        let is_said = refused.stderr.contains("`prod` stands in the namespace")
+            && refused.stderr.contains("needs --yes; nothing was changed");
+        assert!(refused.code == 2 && is_said, "{refused:?}");
+        assert_eq!(run_json(server, &namespace, &["get", "a"]).1["value"], "old");
+    }
+    for arguments in [&["warm", &file, "--overwrite", "--yes"][..], &["import", &file, "--yes"]] {
+        cache.set("a", "old", mins(5)).await.unwrap();
+        assert_eq!(run_json(server, &namespace, arguments).1["count"], 1);
+        assert_eq!(run_json(server, &namespace, &["get", "a"]).1["value"], "new");
+    }
+}
+
+#[tokio::test]
 async fn a_bad_line_stores_nothing() {
     let (namespace, folder) = (fresh("bad"), Folder::new("bad"));
     let file = folder.file("bad.jsonl");

@@ -4,40 +4,24 @@
 //! models have a form of their own with checksums, which `cache-ai` writes and reads.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind};
-use cache_factory::{Cache, CacheConfig, CacheFactory, OnStoreError, SetOptions};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use cache_factory::{Cache, CacheConfig, CacheFactory, OnStoreError};
+use serde::Serialize;
 
 use crate::args::{ExportArgs, Global, ImportArgs, WarmArgs};
 use crate::draft::Draft;
 use crate::entry::State;
 use crate::exit::{Exit, Failure};
 use crate::json;
+use crate::line::{self, Line};
 use crate::out::{Level, Out, Page, Report};
 use crate::shown;
 use crate::target::{self, Target};
 use crate::walk::Keys;
-
-/// The longest line that is read, in bytes.
-const LONGEST: u64 = 128 << 20;
-/// Bad lines that are named.
-const NAMED: usize = 20;
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line {
-    key: String,
-    value: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttl_ms: Option<u64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    tags: Vec<String>,
-}
 
 #[derive(Serialize)]
 struct Transferred {
@@ -58,7 +42,10 @@ impl Report for Transferred {
 }
 
 pub(super) async fn warm(global: &Global, args: &WarmArgs, out: Out) -> Result<Exit, Failure> {
-    let lines = read(reader(&args.file)?)?;
+    let lines = line::read(reader(&args.file)?)?;
+    if args.overwrite {
+        target::may_overwrite(global, "--overwrite", args.yes).await?;
+    }
     let all = lines.len() as u64;
     let (cache, bar) = (cache(global).await?, out.progress(all, "stored"));
     let (mut count, mut skipped) = (0, 0);
@@ -87,6 +74,7 @@ pub(super) async fn import(global: &Global, args: &ImportArgs, out: Out) -> Resu
     let fresh_for = args.fresh_for_ms.map(Duration::from_millis);
     let is_ai = input.fill_buf().is_ok_and(|start| start.starts_with(br#"{"format":"cache-ai""#));
     let count = if is_ai {
+        target::may_overwrite(global, "import", args.yes).await?;
         let ai = CacheFactory::new().ai_from_config(strict(target::store_config(global)?)).await?;
         let imported = ai.import(input, fresh_for).await.map_err(|error| {
             // What is wrong with the file is found before anything is stored.
@@ -98,7 +86,8 @@ pub(super) async fn import(global: &Global, args: &ImportArgs, out: Out) -> Resu
         });
         imported?.answers
     } else {
-        let lines = read(input)?;
+        let lines = line::read(input)?;
+        target::may_overwrite(global, "import", args.yes).await?;
         let all = lines.len() as u64;
         let (cache, bar) = (cache(global).await?, out.progress(all, "stored"));
         for (line, done) in lines.into_iter().zip(0..) {
@@ -183,15 +172,6 @@ fn broke_off(done: u64, of: u64) -> impl FnOnce(Error) -> Failure {
     move |error| Failure::from(error).after(done, of, "stored")
 }
 
-impl Line {
-    fn options(&self) -> SetOptions {
-        let mut options = SetOptions::default();
-        options.fresh_for = self.ttl_ms.map(Duration::from_millis);
-        options.tags.clone_from(&self.tags);
-        options
-    }
-}
-
 fn reader(file: &Path) -> Result<BufReader<File>, Failure> {
     let opened = File::open(file).map_err(|error| Failure::bad_use(of_file(file, &error)))?;
     Ok(BufReader::new(opened))
@@ -204,116 +184,5 @@ fn of_file(file: &Path, error: &std::io::Error) -> String {
         std::io::ErrorKind::NotFound => format!("no such file: {name}"),
         std::io::ErrorKind::AlreadyExists => format!("{name} is there already: --overwrite writes over it"),
         kind => format!("{name}: {kind}"),
-    }
-}
-
-/// All lines, before anything is stored: half a file is worse than none. If some are wrong, all are looked at.
-fn read(mut input: impl BufRead) -> Result<Vec<Line>, Failure> {
-    let (mut lines, mut number, mut text) = (Vec::new(), 0, String::new());
-    let (mut named, mut more) = (Vec::new(), 0_u64);
-    loop {
-        number += 1;
-        text.clear();
-        let (is_last, found) = match Read::take(&mut input, LONGEST).read_line(&mut text) {
-            Ok(0) => break,
-            Ok(_) if text.trim().is_empty() => continue,
-            Ok(_) => (false, line(&text)),
-            Err(error) => (true, Err(error.kind().to_string())),
-        };
-        match found {
-            Ok(line) => lines.push(line),
-            Err(problem) if named.len() < NAMED => named.push(format!("line {number}: {problem}")),
-            Err(_) => more += 1,
-        }
-        if is_last {
-            break;
-        }
-    }
-    if named.is_empty() {
-        return Ok(lines);
-    }
-    if more > 0 {
-        named.push(format!("{more} more are wrong"));
-    }
-    Err(Failure::bad_use(format!("{}; nothing was stored", named.join("; "))))
-}
-
-/// A line, or what is wrong with it.
-fn line(text: &str) -> Result<Line, String> {
-    let line: Line = serde_json::from_str(text).map_err(|error| {
-        // Its own words may repeat a value.
-        format!("it is not like {{\"key\": …, \"value\": …}}, see column {}", error.column())
-    })?;
-    if !json::has_exact_integers(text) {
-        return Err("an integer beyond 64 bits would be stored as another: write it as a text".into());
-    }
-    cache_core::check_key(&line.key).map_err(|error| error.message().to_owned())?;
-    line.options().validate().map_err(|error| error.message().to_owned())?;
-    Ok(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn all_bad_lines_are_named_at_once_and_no_more_than_can_be_read() {
-        let failure =
-            read(&b"canary\n{\"key\":\"a\",\"value\":1}\n{\"key\":\"\",\"value\":1}\n"[..]).err().unwrap();
-        for words in ["line 1: it is not like", "; line 3: the key is empty", "; nothing was stored"] {
-            assert!(failure.message.contains(words), "{failure:?}");
-        }
-        let failure = read("canary\n".repeat(50).as_bytes()).err().unwrap();
-        assert_eq!(failure.message.matches("line ").count(), 20, "{failure:?}");
-        assert!(failure.message.ends_with("; 30 more are wrong; nothing was stored"), "{failure:?}");
-        // What is no text at all ends it.
-        let failure = read(&b"canary\n\xff\ncanary"[..]).err().unwrap();
-        assert_eq!(failure.message.matches("line ").count(), 2, "{failure:?}");
-    }
-
-    #[test]
-    fn an_integer_that_would_be_stored_as_another_is_refused() {
-        let read = |value: &str| read(format!("{{\"key\":\"a\",\"value\":{value}}}").as_bytes());
-        for bad in [
-            "123456789012345678901234567890",
-            "18446744073709551616",
-            "-9223372036854775809",
-            "{\"a\":[1,{\"b\":99999999999999999999}]}",
-            "[\"\\\"\",99999999999999999999]",
-        ] {
-            let failure = read(bad).err().unwrap();
-            assert!(failure.message.contains("line 1: an integer beyond 64 bits"), "{failure:?}");
-        }
-        for good in [
-            "18446744073709551615",
-            "-9223372036854775808",
-            "\"123456789012345678901234567890\"",
-            "\"\\\"99999999999999999999\"",
-            "{\"99999999999999999999\":0}",
-            "1.5e300",
-            "123456789012345678901234567890.5",
-            "[-0,0,1e2]",
-        ] {
-            assert!(read(good).is_ok(), "{good}");
-        }
-    }
-
-    #[test]
-    fn a_bad_line_is_named_and_its_content_is_not() {
-        let read = |text: &str| read(text.as_bytes());
-        assert_eq!(read("{\"key\":\"a\",\"value\":null}\n\n{\"key\":\"b\",\"value\":[1]}").unwrap().len(), 2);
-        for bad in [
-            "{\"key\":\"canary\"}",
-            "canary",
-            "{\"key\":\"\",\"value\":1}",
-            "{\"key\":\"a\",\"value\":1,\"canary\":1}",
-            "{\"key\":\"a\",\"value\":1,\"ttl_ms\":0}",
-        ] {
-            let failure = read(&format!("{{\"key\":\"a\",\"value\":1}}\n{bad}")).err().unwrap();
-            assert!(
-                failure.message.starts_with("line 2: ") && !failure.message.contains("canary"),
-                "{failure:?}"
-            );
-        }
     }
 }
