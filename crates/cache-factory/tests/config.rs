@@ -241,7 +241,7 @@ fn a_file_is_read_by_what_its_name_ends_in() {
 
     for (path, problem) in [
         (with("cache.yaml", ""), "the name of the file must end in .toml or .json"),
-        (folder.join("nowhere.toml"), "the file cannot be read: entity not found"),
+        (folder.join("nowhere.toml"), "there is no such file"),
         (with("long.toml", &" ".repeat((1 << 20) + 1)), "the file is longer than 1048576 bytes"),
         (
             with("ttl.toml", "default_ttl = 0"),

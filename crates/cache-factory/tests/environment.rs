@@ -157,7 +157,7 @@ fn a_bad_value_is_an_error_with_the_name_of_its_variable() {
     );
     assert_eq!(
         refused([("CACHE_CONFIG", "/nowhere.toml")]),
-        "/nowhere.toml: the file cannot be read: entity not found"
+        "/nowhere.toml: there is no such file"
     );
 }
 

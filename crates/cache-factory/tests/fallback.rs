@@ -166,7 +166,7 @@ async fn a_password_file_that_cannot_be_used_is_an_error() {
         config
     };
     for (content, problem) in [
-        (None, "the file cannot be read: entity not found"),
+        (None, "there is no such file"),
         (Some("\nsecond line"), "its first line is empty"),
     ] {
         if let Some(content) = content {

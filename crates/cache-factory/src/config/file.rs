@@ -1,7 +1,7 @@
 //! Configuration files.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use cache_core::Problems;
@@ -48,7 +48,10 @@ pub(super) fn checked(tree: Result<Tree, String>, problems: &mut Problems) -> Ca
 
 /// The text of a file of at most `longest` bytes.
 pub(crate) fn text_of(path: &Path, longest: u64) -> Result<String, String> {
-    let cannot = |error: std::io::Error| format!("the file cannot be read: {}", error.kind());
+    let cannot = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        kind => format!("the file cannot be read: {kind}"),
+    };
     let file = File::open(path).map_err(cannot)?;
     let mut text = String::new();
     file.take(longest + 1).read_to_string(&mut text).map_err(cannot)?;
