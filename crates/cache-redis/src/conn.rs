@@ -1,11 +1,11 @@
 //! One connection in use.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use std::time::Duration;
 
-use cache_core::{Error, Feed, LinkId};
+use cache_core::{Error, ErrorKind, Feed, LinkId};
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, ScriptInvocation, Value};
@@ -52,6 +52,8 @@ pub(crate) struct Conn {
     pub(crate) dropped_before: Option<u64>,
     raw: MultiplexedConnection,
     suspicion: Suspicion,
+    /// Why it was given up by the task that keeps the link up, which then closes it under the calls that are under way.
+    given_up: Arc<OnceLock<Error>>,
 }
 
 /// A connection as its server knows it: a number that is its own as long as the server runs.
@@ -82,7 +84,14 @@ impl Conn {
             dropped_before: None,
             raw,
             suspicion,
+            given_up: Arc::default(),
         }
+    }
+
+    /// It is about to be closed, for this reason.
+    pub(crate) fn give_up(&self, reason: &Error) {
+        // The first reason is the one.
+        let _ = self.given_up.set(Error::new(ErrorKind::Unavailable, reason.message()));
     }
 
     /// Whether the server tracks what is read here.
@@ -192,7 +201,13 @@ impl Conn {
     }
 
     fn watched<T>(&self, result: Result<T, Fault>) -> Result<T, Fault> {
-        result.inspect_err(|fault| self.look_at(fault))
+        result.map_err(|fault| {
+            self.look_at(&fault);
+            match self.given_up.get() {
+                Some(reason) if fault.cause == Cause::Broken => Fault { error: reason.clone(), ..fault },
+                _ => fault,
+            }
+        })
     }
 
     fn look_at(&self, fault: &Fault) {

@@ -90,13 +90,16 @@ async fn use_up(shared: &Shared, connected: Connected) -> Fault {
     let answered = Mutex::new(Instant::now());
     // Also if this task is aborted, because another one may go on with the link.
     shared.given_up.lock().push(conn.identity.clone());
-    tokio::select! {
+    let fault = tokio::select! {
         fault = ask_on(shared, &conn, &answered) => fault,
         fault = lose_patience(shared, &answered) => fault,
         _ = driver.join_next() => Fault::broken("the connection was closed"),
         () = ended(&mut listens) => Fault::broken("the connection that listens was closed"),
         error = shared.suspicion.of(conn.link) => Fault { error, cause: Cause::Broken },
-    }
+    };
+    // Before the connection closes: who waits for an answer is told why there is none.
+    conn.give_up(&fault.error);
+    fault
 }
 
 /// One line each time that it changes.

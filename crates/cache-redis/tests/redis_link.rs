@@ -210,3 +210,23 @@ async fn a_dropped_call_leaves_nothing_behind_on_the_server_or_the_link() {
     }
     assert_eq!(connections(&server), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_while_a_connection_is_given_up_is_told_why() {
+    let server = own(&Options::new());
+    let (store, (namespace, key)) = (client(&server), key("why"));
+    store.connected().await.unwrap();
+    // Where the marks should be. A connection over which they cannot be read is of no use to who keeps copies.
+    server.command(&["SET", namespace.prefix(), "a string"]).unwrap();
+    let _log = FeedLog::subscribed_to(&*store, &namespace);
+    let ask_on = || async {
+        loop {
+            if let Err(error) = store.put(&key, "v".into(), minute(), PutIf::Always).await {
+                return error;
+            }
+        }
+    };
+    for error in join_all((0..64).map(|_| ask_on())).await {
+        assert!(error.is_retryable() && error.message().contains("WRONGTYPE"), "{error}");
+    }
+}
