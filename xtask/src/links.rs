@@ -21,7 +21,7 @@ pub(crate) fn broken(tree: &Tree) -> Vec<Finding> {
 }
 
 fn problem(tree: &Tree, from: &File, link: &str) -> Option<String> {
-    // The README of a crate is its documentation and links to Rust items. Rustdoc checks those.
+    // The README of a crate names Rust items without links: `tidy/readmes.rs` finds those that are.
     let is_item = from.path.starts_with("crates/") && !link.contains(['.', '/', '#']);
     if is_item || link.contains("://") || link.starts_with("mailto:") {
         return None;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn items_are_left_to_rustdoc_and_files_are_not() {
+    fn items_in_readmes_are_left_to_their_own_rule_and_files_are_not() {
         let readme = |text: &str| broken(&Tree::of(&[("crates/x/README.md", text)])).len();
         assert_eq!(readme("[`Cache`]: Cache\n[open](Cache::open)\n"), 0);
         assert_eq!(readme("[guide](guide.md)\n"), 1);

@@ -12,6 +12,7 @@ mod guide;
 mod leftovers;
 mod length;
 mod manifests;
+mod readmes;
 mod reserved;
 mod runtime;
 mod unused;
@@ -80,6 +81,7 @@ const RULES: &[Rule] = &[
     Rule { says: "no file names the place where it was made", find: words::found },
     Rule { says: "README, architecture and changelog are there", find: documents::missing },
     Rule { says: "links lead somewhere", find: links::broken },
+    Rule { says: "a crate's README links to no item and out of no crate", find: readmes::dead_links },
     Rule { says: "the book has every page once, and no link out of it", find: book::loose_ends },
     Rule { says: "each section of the guide has a page and a test", find: guide::gaps },
     Rule { says: "each break says what it protects and which test sees it", find: breaks::unreadable },

@@ -20,7 +20,8 @@ use crate::text_tier::TextTier;
 pub enum Admit {
     /// Always.
     Always,
-    /// If the operation is stable, or after so many hits in the store.
+    /// If the operation is stable, or after so many hits in the store: 0 (at once) to 255. Hits are counted in 4096 counters, so
+    /// two keys that share one are let in a little early.
     StableOrAfter(u8),
     /// If the operation is stable.
     Stable,
@@ -60,7 +61,7 @@ impl AdmissionPolicy {
         Self { small: always, medium: always, large: always, xlarge: always }
     }
 
-    /// For texts of this tier.
+    /// This policy, with another answer for texts of this tier.
     #[must_use]
     pub fn with(mut self, tier: TextTier, admit: Admit) -> Self {
         *match tier {
@@ -82,7 +83,8 @@ impl AdmissionPolicy {
     }
 }
 
-/// What was and was not copied into tier 1, by the size of the text.
+/// How many answers were and were not copied into tier 1, by the size of the text. All zero where there is no store, because
+/// everything goes into tier 1 then.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct AdmissionStats {

@@ -23,7 +23,7 @@ pub trait Answer: Data {
     /// The whole answer that these events are, in their order, or `None` if something is missing: its end above all.
     fn from_events(events: &[&Self::Event]) -> Option<Self>;
 
-    /// The events that would have brought this answer, with at most so many characters in each if that is said.
+    /// The events that would have brought this answer, with at most so many characters in each if that is said: 1 and up.
     fn to_events(&self, characters: Option<usize>) -> Vec<Self::Event>;
 }
 
@@ -39,7 +39,7 @@ pub struct Outcome {
     pub is_refusal: bool,
     /// Whether there is nothing in it: no text, no tool call.
     pub is_empty: bool,
-    /// How many answers there are to choose from, if it says so.
+    /// How many answers there are to choose from, if the body says so.
     pub choices: Option<usize>,
 }
 
@@ -111,7 +111,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// So many in and out.
+    /// So many tokens in and out.
     pub fn new(input: u64, output: u64) -> Self {
         Self { input, output }
     }
@@ -187,7 +187,7 @@ impl<T> Generated<T> {
         self
     }
 
-    /// The answer is not as it should be, and must not be kept.
+    /// The answer is not as it should be, and must not be kept. Its caller gets it; `why` is for your own reading and is not kept.
     #[must_use]
     pub fn invalid(mut self, why: impl Into<String>) -> Self {
         self.invalid = Some(why.into());

@@ -53,14 +53,14 @@ pub struct AnswerMeta {
     pub cache_hit: bool,
     /// Who answered.
     pub source: Source,
-    /// How old it is; zero if it was made just now, `None` if that is not known.
+    /// How old it is; zero if it was made just now, `None` if that is not known, as of a stale one.
     pub age: Option<Duration>,
     /// The tier that answered, if one did.
     #[serde(serialize_with = "tier_name")]
     pub tier: Option<Tier>,
     /// The operation.
     pub operation: String,
-    /// Characters of the text.
+    /// Length of the text, in characters.
     pub text_length: u64,
     /// Its tier.
     pub text_tier: TextTier,

@@ -15,6 +15,19 @@ use crate::settings::AiSettings;
 use crate::worth::WorthTier;
 
 /// Builds an [`AiCache`] from a tier 1, a store, or both, like a [`Cache`].
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use cache_ai::{AiCache, AiSettings, Namespace};
+/// use cache_core::SystemClock;
+/// use cache_memory::MemoryTier;
+///
+/// let tier1 = Arc::new(MemoryTier::new(1_000, 64 << 20, Arc::new(SystemClock::new()))?);
+/// let settings = AiSettings::new().operation_ttl("support", Duration::from_secs(600)).store_no_request_text();
+/// let cache = AiCache::builder(Namespace::new("ai")?).local(tier1).ai(settings).build()?;
+/// assert_eq!(cache.cache().settings().load_timeout, Duration::from_secs(120));
+/// # Ok::<(), cache_ai::Error>(())
+/// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct AiCacheBuilder {
     namespace: Namespace,
@@ -48,19 +61,19 @@ impl AiCacheBuilder {
         settings
     }
 
-    /// The tier in this process's memory. One tier serves one cache.
+    /// The tier in this process's memory; none by default. One tier serves one cache.
     pub fn local(mut self, local: Arc<dyn LocalTier>) -> Self {
         self.local = Some(local);
         self
     }
 
-    /// The store behind it.
+    /// The store behind it; none by default.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// The engine's policy.
+    /// The engine's policy; [`settings_by_default`](Self::settings_by_default) by default.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
@@ -72,13 +85,13 @@ impl AiCacheBuilder {
         self
     }
 
-    /// The clock, which tiers must share, and the way to wait.
+    /// The clock, which tiers must share, and the way to wait: the system's and tokio's by default.
     pub fn timer(mut self, timer: Arc<dyn Timer>) -> Self {
         self.timer = timer;
         self
     }
 
-    /// Who watches.
+    /// Who watches; nobody by default.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self

@@ -70,19 +70,19 @@ impl AiCache {
     /// [`cache_tiered::Cache::confirmed`].
     ///
     /// # Errors
-    /// As there.
+    /// [`Validation`](cache_core::ErrorKind::Validation) if another namespace is named.
     pub fn confirmed(&self, confirm: &Confirm) -> Result<Self, Error> {
         let confirmed = Some(self.cache().confirmed(confirm)?);
         Ok(Self { confirmed, ..self.clone() })
     }
 
-    /// What happened so far, by operation.
+    /// What happened so far in this process, by operation.
     pub fn stats(&self) -> AiStats {
         let admission = self.shared.admission.as_ref().map(|tier| tier.stats()).unwrap_or_default();
         AiStats { operations: self.shared.counters.stats(), admission }
     }
 
-    /// What was saved and spent, by operation, model and tenant.
+    /// What was saved and spent in this process, by operation, model and tenant.
     pub fn ledger(&self) -> Ledger {
         self.shared.books.ledger()
     }

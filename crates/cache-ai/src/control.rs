@@ -19,6 +19,15 @@ use crate::operation::Repeat;
 ///
 /// Where an answer is generated although there is one, the old one answers others until the new one takes its place. If the
 /// generation fails, or what it brings is not to be kept, the old one stays; its caller gets the error, or what was brought.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_ai::Control;
+///
+/// let recent = Control::new().max_age(Duration::from_secs(3600));
+/// let anew_and_private = Control::refresh().and_no_store();
+/// # assert_ne!(recent, anew_and_private);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Control {
@@ -63,7 +72,7 @@ impl Control {
         Self { no_store: true, ..Self::default() }
     }
 
-    /// Takes no answer that is older than this, and none that is stale.
+    /// Takes no answer that is older than this, and none that is stale. Zero takes only one that is made now.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self

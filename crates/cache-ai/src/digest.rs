@@ -20,12 +20,12 @@ impl Digest {
         Self(*blake3::hash(content).as_bytes())
     }
 
-    /// The bytes.
+    /// Its 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// 64 digits.
+    /// As 64 hexadecimal digits in lower case.
     pub fn to_hex(&self) -> String {
         blake3::Hash::from_bytes(self.0).to_hex().to_string()
     }

@@ -43,14 +43,14 @@ impl EmbedSpec {
         self
     }
 
-    /// How many numbers each vector has. One of another length is an error.
+    /// How many numbers each vector has, 1 and up. One of another length is an error.
     pub fn dimensions(mut self, dimensions: usize) -> Self {
         self.request = self.request.option("dimensions", dimensions);
         self.dimensions = Some(dimensions);
         self
     }
 
-    /// How numbers are sent.
+    /// How numbers are sent: `float`, `base64`.
     pub fn encoding(mut self, encoding: impl Into<String>) -> Self {
         self.request = self.request.option("encoding_format", encoding.into());
         self
@@ -101,7 +101,9 @@ type Embedder = Arc<
 
 impl AiCache {
     /// The vectors of texts, in their order. `embedder` is asked once for the texts that nobody has and nobody is
-    /// embedding, each of them once however often it is given.
+    /// embedding, each of them once however often it is given. Of no texts there are no vectors, and nobody is asked.
+    ///
+    /// A caller may leave at any time: what is being embedded goes on as a task of its own, and is kept.
     ///
     /// ```
     /// # use cache_ai::{AiCache, EmbedSpec, Error, Loaded, Tenant};
@@ -115,7 +117,8 @@ impl AiCache {
     /// # Errors
     /// [`ErrorKind::Load`] if the embedder failed, or brought another number of vectors than it was asked for, one of
     /// other dimensions, or NaN: then nothing of what it brought is kept. Also if cached vectors have other dimensions
-    /// than those that it brought.
+    /// than those that it brought, or with [`NotCached`] as the source. [`ErrorKind::Timeout`] after `load_timeout`, 2 minutes by
+    /// default; else as [`cache_tiered::Cache::get_many_or_load`].
     pub async fn embed_many<F, Fut, R, E>(
         &self,
         spec: &EmbedSpec,

@@ -17,7 +17,7 @@ use crate::text_tier::TextTier;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// Characters of the text.
+    /// Length of the text, in characters.
     pub text_length: usize,
     /// Its tier.
     pub text_tier: TextTier,
@@ -33,7 +33,7 @@ pub struct Explanation {
     pub key_length: usize,
     /// What answers are compared by.
     pub digest: Digest,
-    /// How long the answer would be fresh.
+    /// How long the answer would be fresh, with factors, jitter and clamps.
     pub ttl: Duration,
     /// What it can be invalidated by.
     pub tags: Vec<String>,
@@ -63,7 +63,7 @@ impl Explanation {
         }
     }
 
-    /// The options as a value.
+    /// The options as a value of JSON.
     pub fn options_value(&self) -> Value {
         serde_json::from_str(&self.options).unwrap_or_default()
     }

@@ -29,7 +29,7 @@ pub enum Refused {
     Error,
     /// A validator said no, or it cannot be written as JSON.
     Invalid,
-    /// It is longer than allowed.
+    /// It is longer than [`max_answer_bytes`](crate::AiSettings::max_answer_bytes) allows.
     TooLarge,
 }
 

@@ -46,7 +46,8 @@ impl AiCache {
     ///
     /// # Errors
     /// [`ErrorKind::Load`] if the generator failed (its error is the source), or with [`NotCached`] as the source;
-    /// [`ErrorKind::Validation`] for a request that cannot be named; else as [`cache_tiered::Cache::get_or_load`].
+    /// [`ErrorKind::Validation`] for a request that cannot be named, and for a control that contradicts itself;
+    /// [`ErrorKind::Timeout`] after `load_timeout`, 2 minutes by default; else as [`cache_tiered::Cache::get_or_load`].
     pub async fn get_or_generate<T, G, Fut, E>(
         &self,
         request: &AiRequest,

@@ -32,7 +32,7 @@ pub enum Kept {
 }
 
 impl TenantCache {
-    /// Keeps the answer to a text. Options are an object, or `()` for none.
+    /// Keeps the answer to a text. Options are an object, or `()` for none. Dropping the future keeps it or does not.
     ///
     /// ```
     /// # use cache_ai::{Error, TenantCache};
@@ -47,7 +47,7 @@ impl TenantCache {
     ///
     /// # Errors
     /// [`Validation`](cache_core::ErrorKind::Validation) for options that have no name or that the operation's schema
-    /// does not allow; else as [`cache_tiered::Cache::set`].
+    /// does not allow, and for an operation whose name is not 1 to 64 bytes long; else as [`cache_tiered::Cache::set`].
     pub async fn cache_response<T: Data + Clone>(
         &self,
         text: &str,
@@ -74,7 +74,7 @@ impl TenantCache {
     /// The kept answer to a text, exactly as it was stored, and what is known of it.
     ///
     /// # Errors
-    /// As [`cache_response`](Self::cache_response); else as [`cache_tiered::Cache::get`].
+    /// Of options and operation as [`cache_response`](Self::cache_response); else as [`cache_tiered::Cache::get`].
     pub async fn get_cached_response<T: Data>(
         &self,
         text: &str,
@@ -110,10 +110,10 @@ impl TenantCache {
         Ok(Some(Answered::new(whole, AnswerMeta::of(&entry, Source::Cache, tier, age))))
     }
 
-    /// What the key of a text is made of.
+    /// What the key of a text is made of. Asks no store.
     ///
     /// # Errors
-    /// As [`cache_response`](Self::cache_response).
+    /// [`Validation`](cache_core::ErrorKind::Validation), as [`cache_response`](Self::cache_response).
     #[doc(alias = "generate_cache_key")]
     #[doc(alias = "CacheKeyGenerator")]
     #[doc(alias = "debug_ai_cache_key")]

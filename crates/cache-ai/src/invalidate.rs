@@ -42,7 +42,17 @@ impl Which {
 }
 
 impl AiCache {
-    /// Voids these answers in one step, however many there are, and those that are being generated.
+    /// Voids these answers in one step, however many there are, and those that are being generated. What it means to drop the
+    /// future, says [`cache_tiered::Cache::invalidate_tag`].
+    ///
+    /// ```
+    /// # use cache_ai::{AiCache, Error, Which};
+    /// # async fn example(cache: &AiCache) -> Result<(), Error> {
+    /// let old = Which::PromptVersion { operation: "support".into(), version: "6".into() };
+    /// println!("{} answers go", cache.count(&old).await?);
+    /// cache.invalidate(&old).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`cache_tiered::Cache::invalidate_tag`].
@@ -50,10 +60,12 @@ impl AiCache {
         self.confirmed.as_ref().unwrap_or(self.cache()).invalidate_tag(which.tag()).await
     }
 
-    /// How many answers [`invalidate`](Self::invalidate) would void now. Looks at every stored answer.
+    /// How many answers [`invalidate`](Self::invalidate) would void now. Looks at every stored answer; of a store that cannot list
+    /// its keys only at what tier 1 has.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's, if it cannot list its keys just now; a value that it does not give counts as none unless `OnStoreError::Fail` is
+    /// set.
     #[doc(alias = "dry_run")]
     pub async fn count(&self, which: &Which) -> Result<u64, Error> {
         let (tag, mut count) = (which.tag(), 0);
@@ -61,10 +73,12 @@ impl AiCache {
         Ok(count)
     }
 
-    /// Removes the answer to one request, all its samples included that are numbered up to the operation's policy.
+    /// Removes the answer to one request, all its samples included that are numbered up to the operation's policy, one after the
+    /// other: an error, or a future that is dropped, leaves those that come later.
     ///
     /// # Errors
-    /// As [`cache_tiered::Cache::delete`].
+    /// [`Validation`](cache_core::ErrorKind::Validation) for a request that cannot be named; else as
+    /// [`cache_tiered::Cache::delete`].
     pub async fn forget(&self, request: &AiRequest) -> Result<(), Error> {
         let policy = self.shared.operations.of(&request.operation);
         let asked = self.shared.ask(request, crate::Control::new(), policy).await?;

@@ -28,7 +28,7 @@ pub struct StoredAnswers {
     pub input_tokens: u64,
     /// Tokens that came out.
     pub output_tokens: u64,
-    /// How long the model took, in milliseconds.
+    /// How long the model took for all of them together, in milliseconds.
     pub milliseconds: u64,
 }
 
@@ -51,10 +51,11 @@ impl AiCache {
     }
 
     /// What is stored and fresh, by operation, model and tenant, the most answers first. Looks at every stored answer. What was
-    /// saved so far only the processes know that answered: see [`ledger`](Self::ledger).
+    /// saved so far only the processes know that answered: see [`ledger`](Self::ledger). Of a store that cannot list its keys only what
+    /// tier 1 has is seen.
     ///
     /// # Errors
-    /// The store's.
+    /// As [`count`](Self::count).
     pub async fn stored_answers(&self) -> Result<Vec<StoredAnswers>, Error> {
         let mut all: BTreeMap<_, StoredAnswers> = BTreeMap::new();
         self.each_stored(|_, entry| {

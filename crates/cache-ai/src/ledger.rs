@@ -16,7 +16,7 @@ const OTHERS: &str = "(others)";
 /// What was spent on answers and saved by the cache, by operation, model and tenant.
 ///
 /// A hit saves what its answer had cost, in tokens, money and time; joining the generation of another saves as well. Only
-/// what a model was really asked for is spent.
+/// what a model was really asked for is spent. It counts what this process did since the cache was built.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -24,7 +24,8 @@ pub struct Ledger {
     pub currency: String,
     /// All lines together.
     pub total: Sums,
-    /// By operation, model and tenant; the largest savings of money first, then of calls.
+    /// By operation, model and tenant; the largest savings of money first, then of calls. 10 000 are told apart; what is beyond is
+    /// one line called `(others)` in all.
     pub lines: Vec<LedgerLine>,
 }
 
@@ -53,9 +54,9 @@ pub struct Sums {
     pub input_tokens_saved: u64,
     /// Tokens that did not come out.
     pub output_tokens_saved: u64,
-    /// Money that was not spent, as far as the price table knows the model.
+    /// Money that was not spent, in the ledger's currency, as far as the price table knows the model.
     pub money_saved: f64,
-    /// Time that was not waited, in milliseconds.
+    /// Time that was not waited for a model, in milliseconds.
     pub milliseconds_saved: u64,
     /// Answers that a model gave.
     pub calls_made: u64,
@@ -63,7 +64,7 @@ pub struct Sums {
     pub input_tokens_spent: u64,
     /// Tokens that came out.
     pub output_tokens_spent: u64,
-    /// Money that was spent, as far as the price table knows the model.
+    /// Money that was spent, in the ledger's currency, as far as the price table knows the model.
     pub money_spent: f64,
 }
 

@@ -25,6 +25,17 @@ use crate::wire::Chat;
 ///
 /// Bodies are taken and answers handed out as JSON, so that what the client does not know of is kept: the reasoning of
 /// other providers, for example. [`create`](Self::create) takes and gives the client's own types.
+///
+/// ```
+/// # use async_openai::{Client, config::OpenAIConfig};
+/// # use cache_ai::{AiCache, CachedOpenAi, Error, Tenant};
+/// # async fn example(client: Client<OpenAIConfig>, cache: AiCache) -> Result<(), Error> {
+/// let client = CachedOpenAi::new(client, cache, Tenant::new("acme")?, "support");
+/// let messages = serde_json::json!([{"role": "user", "content": "Where is my parcel?"}]);
+/// let answer = client.chat(&serde_json::json!({"model": "gpt-4o", "messages": messages})).await?;
+/// println!("{}", answer.text());
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct CachedOpenAi<C: Config> {
     client: Client<C>,
@@ -59,10 +70,11 @@ impl<C: Config + Clone + Send + Sync + 'static> CachedOpenAi<C> {
         format!("{} {:?}", config.url(""), config.query())
     }
 
-    /// A chat completion.
+    /// A chat completion. A caller may leave at any time; the question goes on for the others, and its answer is kept.
     ///
     /// # Errors
-    /// [`ErrorKind::Validation`] for a body that is no JSON; [`ErrorKind::Load`] with the client's error as the source.
+    /// [`ErrorKind::Validation`] for a body that is no JSON object; [`ErrorKind::Load`] with the client's error as the source; else as
+    /// [`AiCache::get_or_generate`].
     pub async fn chat(&self, body: &impl Serialize) -> Result<Answered<Chat>, Error> {
         let body = body_of(body, false)?;
         let request = self.request(&body);
@@ -89,10 +101,10 @@ impl<C: Config + Clone + Send + Sync + 'static> CachedOpenAi<C> {
         })
     }
 
-    /// A chat completion as chunks.
+    /// A chat completion as chunks. If the stream is dropped before its end, nothing is kept.
     ///
     /// # Errors
-    /// As [`chat`](Self::chat).
+    /// As [`chat`](Self::chat); what goes wrong later is an event of the stream.
     pub async fn chat_stream(
         &self,
         body: &impl Serialize,

@@ -29,6 +29,18 @@ pub enum Repeat {
 }
 
 /// The policy of an operation. What is not said is taken from the cache's settings.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_ai::{AiSettings, OperationPolicy, Repeat};
+///
+/// let names = OperationPolicy::new()
+///     .ttl(Duration::from_secs(3600))
+///     .repeat(Repeat::Samples(5))
+///     .validator(|answer| answer.is_string().then_some(()).ok_or_else(|| "no text".to_owned()));
+/// let settings = AiSettings::new().operation("suggest_names", names);
+/// # drop(settings);
+/// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct OperationPolicy {
@@ -36,13 +48,14 @@ pub struct OperationPolicy {
     pub ttl: Option<Duration>,
     /// How long after that it may be served while a new one is generated: 0 to 365 days.
     pub stale_for: Option<Duration>,
-    /// Factors on the TTL for texts that are small, medium, large and beyond; 1 by default.
+    /// Factors on the TTL for texts that are small, medium, large and beyond: 0.001 to 1000, 1 by default.
     pub ttl_by_tier: Option<[f64; 4]>,
-    /// Whether answers stay right for long, so that those to longer texts are worth memory too.
+    /// Whether answers stay right for long, so that those to longer texts are worth memory too. `false` by default, except for the
+    /// operations `summarize`, `sentiment` and `translate`.
     pub is_stable: Option<bool>,
     /// Whether a model that is asked twice may be answered from the cache: [`Repeat::Always`] by default.
     pub repeat: Option<Repeat>,
-    /// The options that there are.
+    /// The options that there are; any, and none with a default, if there is no schema.
     pub schema: Option<OptionSchema>,
     pub(crate) validator: Option<Validator>,
 }
@@ -73,7 +86,7 @@ impl OperationPolicy {
         self
     }
 
-    /// Factors on the TTL for texts that are small, medium, large and beyond.
+    /// Factors on the TTL for texts that are small, medium, large and beyond: 0.001 to 1000.
     #[must_use]
     pub fn ttl_by_tier(mut self, factors: [f64; 4]) -> Self {
         self.ttl_by_tier = Some(factors);

@@ -33,9 +33,9 @@ pub struct PriceTable {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Price {
-    /// Of a million tokens that go in.
+    /// Of a million tokens that go in, in the table's currency: 0 and up.
     pub input_per_million: f64,
-    /// Of a million tokens that come out.
+    /// Of a million tokens that come out, in the table's currency: 0 and up.
     pub output_per_million: f64,
 }
 
@@ -45,7 +45,8 @@ impl PriceTable {
         Self { currency: currency.into(), ..Self::default() }
     }
 
-    /// Adds a model.
+    /// Adds a model, or changes its prices: of a million tokens that go in, and of a million that come out, 0 and up. They are checked
+    /// when the cache is built.
     #[must_use]
     pub fn model(mut self, name: impl Into<String>, input_per_million: f64, output_per_million: f64) -> Self {
         self.models.insert(name.into(), Price { input_per_million, output_per_million });
@@ -62,7 +63,7 @@ impl PriceTable {
         }
     }
 
-    /// What so many tokens of a model cost, or `None` if the table does not say.
+    /// What so many tokens of a model cost, in the table's currency, or `None` if the table does not say.
     pub fn cost(&self, model: &str, usage: Usage) -> Option<f64> {
         let price = self.models.get(model).or_else(|| self.models.get("*"))?;
         let part = |tokens: u64, price: f64| tokens as f64 / 1e6 * price;

@@ -20,7 +20,7 @@ pub struct AiReport {
 
 impl AiCache {
     /// [`ledger`](Self::ledger) and [`stats`](Self::stats) as one value, with at most so many lines of the ledger: those
-    /// that saved most. Holds names of tenants, operations and models, and nothing of a request.
+    /// that saved most; 0 for its total alone. Holds names of tenants, operations and models, and nothing of a request.
     pub fn report(&self, most_lines: usize) -> AiReport {
         let mut ledger = self.ledger();
         ledger.lines.truncate(most_lines);

@@ -13,7 +13,8 @@ use crate::tenant::Tenant;
 
 /// A request to a model: what the answer depends on, in parts or as the body that is sent.
 ///
-/// All of it goes into the key. What is no part of the question stays out: from a body `stream`, `stream_options`, request
+/// All of it goes into the key. What is wrong with a part is an error of the call that uses the request. What is no part of the
+/// question stays out: from a body `stream`, `stream_options`, request
 /// ids, time stamps and user agents at its top level ([`NOISE`]), from options `stream` and `stream_options`.
 ///
 /// ```
@@ -83,7 +84,8 @@ impl<T: Serialize + Send + Sync> Body for T {
 }
 
 impl AiRequest {
-    /// A request of this tenant. The operation is what you ask models to do, in a word: policies and statistics go by it.
+    /// A request of this tenant. The operation is what you ask models to do, in a word of 1 to 64 bytes: policies and statistics go
+    /// by it.
     pub fn new(tenant: Tenant, operation: impl Into<String>) -> Self {
         Self {
             tenant,
@@ -206,7 +208,8 @@ impl AiRequest {
         self
     }
 
-    /// Adds a tag by which the answer can be invalidated with others. No part of the key.
+    /// Adds a tag by which the answer can be invalidated with others. No part of the key. An entry has 16 tags at the most, of which
+    /// tenant and operation take one each, and so do model and version of the prompt where they are named.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self

@@ -100,7 +100,7 @@ impl OptionSchema {
     /// Adds an option that has this value when it is absent.
     ///
     /// # Errors
-    /// [`Validation`](cache_core::ErrorKind::Validation) for a default that is not of the type.
+    /// [`Validation`](cache_core::ErrorKind::Validation) for a default that is not of the type or cannot be written down.
     pub fn option_or(
         mut self,
         name: impl Into<String>,

@@ -21,7 +21,7 @@ const OTHERS: &str = "(others)";
 #[derive(Clone, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct AiStats {
-    /// By operation.
+    /// By operation. 200 are told apart; what is beyond is `(others)`.
     pub operations: BTreeMap<String, OperationStats>,
     /// What went into tier 1.
     pub admission: AdmissionStats,
@@ -49,7 +49,7 @@ pub struct OperationStats {
     pub refused: BTreeMap<&'static str, u64>,
     /// Requests by the size of their text: small, medium, large, xlarge.
     pub text_tiers: [u64; 4],
-    /// Hits over hits and misses.
+    /// Hits over hits and misses: 0 to 1, and 0 before the first.
     pub hit_ratio: f64,
     /// How long hits took, in microseconds.
     pub hit_latency: Latency,
@@ -57,7 +57,7 @@ pub struct OperationStats {
     pub generation_latency: Latency,
 }
 
-/// How long something took: half, 95 % and 99 % took no longer, in microseconds.
+/// How long something took: half, 95 % and 99 % took no longer, in microseconds, an hour at the most, and 0 if nothing did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Latency {

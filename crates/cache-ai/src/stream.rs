@@ -39,6 +39,23 @@ impl AiCache {
     /// `load_timeout`; if they are, those who wait get a [`Timeout`](ErrorKind::Timeout), and what the stream still brings
     /// goes to its reader alone. If the stream is dropped before, nothing is kept, and one of those who wait asks the model.
     ///
+    /// ```
+    /// # use std::sync::Arc;
+    /// # use cache_ai::{AiCache, AiRequest, Chat, Control, Error, Loaded, Replay};
+    /// # use futures_util::{Stream, StreamExt};
+    /// # use serde_json::Value;
+    /// # async fn ask_a_model() -> Result<impl Stream<Item = Loaded<Value>> + Send + 'static, cache_core::BoxError> {
+    /// #     Ok(futures_util::stream::empty())
+    /// # }
+    /// # async fn example(cache: &AiCache, request: &AiRequest) -> Result<(), Error> {
+    /// let mut chunks = cache.stream::<Chat, _, _, _, _>(request, Control::new(), Replay::AtOnce, ask_a_model).await?;
+    /// while let Some(chunk) = chunks.next().await {
+    ///     let chunk: Arc<Value> = chunk?;
+    ///     print!("{}", chunk["choices"][0]["delta"]["content"].as_str().unwrap_or_default());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// As [`get_or_generate`](Self::get_or_generate). An error of the stream itself is an event of it.
     pub async fn stream<A, G, Fut, S, E>(
@@ -70,7 +87,8 @@ impl AiCache {
 type Opener<A> = Box<dyn FnOnce() -> Opening<A> + Send>;
 type Opening<A> = Pin<Box<dyn Future<Output = Result<Upstream<A>, BoxError>> + Send>>;
 
-/// The events of an answer.
+/// The events of an answer. Dropping it before its end keeps nothing of a stream that comes from the model, and takes nothing from
+/// one that is replayed.
 pub struct AnswerStream<A: Answer> {
     source: Source,
     meta: Option<AnswerMeta>,

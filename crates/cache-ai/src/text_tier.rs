@@ -65,7 +65,7 @@ impl Default for TextTiers {
 }
 
 impl TextTiers {
-    /// Tiers that end at these numbers of characters.
+    /// Tiers that end at these numbers of characters. Each must be larger than the last, which is checked when the cache is built.
     pub fn new(small: usize, medium: usize, large: usize) -> Self {
         Self { small, medium, large }
     }

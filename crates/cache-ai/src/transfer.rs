@@ -49,17 +49,29 @@ struct End {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transferred {
-    /// Answers.
+    /// How many answers.
     pub answers: u64,
 }
 
 impl AiCache {
     /// Writes every stored answer as JSON Lines: a header, a line for each with its checksum, an end.
     ///
-    /// What stands readable in names is written too.
+    /// What stands readable in names is written too. All answers are held in memory meanwhile, and writing blocks the task's thread:
+    /// give it a file or a buffer. Of a store that cannot list its keys only what tier 1 has is written. A future that is dropped, or
+    /// an error, leaves a file without its end, which [`import`](Self::import) refuses.
+    ///
+    /// ```
+    /// # use cache_ai::{AiCache, Error};
+    /// # async fn example(cache: &AiCache, another: &AiCache) -> Result<(), Error> {
+    /// let mut recorded = Vec::new();
+    /// let written = cache.export(&mut recorded).await?;
+    /// let read = another.import(&recorded[..], None).await?;
+    /// assert_eq!(read, written);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// The store's, and [`ErrorKind::Unavailable`] with the writer's as the source.
+    /// The store's; [`ErrorKind::Unavailable`] with the writer's as the source; [`ErrorKind::Codec`] for an answer that is no JSON.
     pub async fn export(&self, mut out: impl Write + Send) -> Result<Transferred, Error> {
         let mut records = Vec::new();
         self.each_stored(|name, entry| records.push((name.to_owned(), entry.clone()))).await?;
@@ -85,8 +97,9 @@ impl AiCache {
     /// Stores what [`export`](Self::export) wrote. Answers are fresh for as long as they were to be, or for `fresh_for`:
     /// 1 ms to 365 days. Their age counts from now.
     ///
-    /// Everything is read and checked before anything is stored. Whoever can change the file and its checksums can
-    /// change answers: take in only what you trust.
+    /// Everything is read and checked before anything is stored, and held in memory meanwhile; reading blocks the task's thread. A
+    /// line may be 128 MiB long. An error of the store, or a future that is dropped, leaves the answers that are stored already.
+    /// Whoever can change the file and its checksums can change answers: take in only what you trust.
     ///
     /// # Errors
     /// [`ErrorKind::Validation`] for what is damaged, cut, or of another version, with the number of the line; else as

@@ -29,7 +29,14 @@ impl Compression {
     /// The threshold of [`Compression::default`], in bytes.
     pub const DEFAULT_THRESHOLD: usize = 1000;
 
-    /// Compresses what is longer than `threshold` (0 to 1 MiB, in bytes) at `level` (1 to 9).
+    /// Compresses what is longer than `threshold` (0 to 1 MiB, in bytes; 0 tries everything) at `level` (1 to 9).
+    ///
+    /// ```
+    /// use cache_codec::Compression;
+    ///
+    /// let error = Compression::new(2 << 20, 10).unwrap_err();
+    /// assert!(error.message().starts_with("2 problems: the compression threshold is 2097152 bytes, 0 to 1048576 are allowed"));
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong: threshold or
@@ -50,7 +57,7 @@ impl Compression {
         Ok(Self { threshold, level })
     }
 
-    /// Compresses nothing.
+    /// Compresses nothing. What others compressed is read all the same.
     pub const fn off() -> Self {
         Self { threshold: 0, level: Level::Off }
     }

@@ -81,7 +81,8 @@ pub(crate) fn seal_by(
 
 /// The bytes of a lease, to be stored under the key of a value that is being loaded.
 ///
-/// `version` is a lease's, as [`VersionSource::lease`](cache_core::VersionSource::lease) makes them.
+/// `version` is a lease's, as [`VersionSource::lease`](cache_core::VersionSource::lease) makes them. That is not looked at:
+/// under another version the bytes are damaged for whoever reads them.
 pub fn lease(version: Version, key: &Key) -> Bytes {
     let Ok(bytes) = signed(&version, key, PREAMBLE_LEN + CHECKSUM_LEN, |_| Ok::<(), Infallible>(()));
     bytes
@@ -93,7 +94,8 @@ pub fn lease(version: Version, key: &Key) -> Bytes {
 /// bytes are, this does not panic.
 ///
 /// # Errors
-/// Why they cannot be used; [`OpenError::action`] says what to do then.
+/// Why they cannot be used; [`OpenError::action`] says what to do then. A sealed value is a
+/// [`MissingCodec`](OpenError::MissingCodec) here: it takes a key to open it.
 pub fn open(stored: &Bytes, key: &Key, limits: &Limits) -> Result<Opened, OpenError> {
     open_by(stored, key, limits, None)
 }

@@ -23,7 +23,8 @@ pub enum OpenError {
     /// A later release wrote them, in this format version.
     #[error("the stored bytes have format version {0}, this release reads up to {latest}", latest = crate::FORMAT_VERSION)]
     Future(u8),
-    /// They need a serializer or a compression that was not built in, or that a later release has.
+    /// They need a serializer or a compression that was not built in or that a later release has, or they are sealed with a
+    /// key that the reader was not given.
     #[error("the stored bytes need {0}, which this build does not have")]
     MissingCodec(&'static str),
     /// They are intact, but were stored under another key: copied, or the answer to another question.

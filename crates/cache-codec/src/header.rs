@@ -17,13 +17,14 @@ pub struct Header {
     pub version: Version,
     /// How the payload is serialised.
     pub format: Format,
-    /// How long the value is fresh, from its making. Stored in whole milliseconds, a fraction rounded up.
+    /// How long the value is fresh, from its making: 0 for one that was stale at once. Stored in whole milliseconds, a fraction
+    /// rounded up.
     pub fresh: Duration,
     /// How long it may be kept at all, from its making; at least `fresh`. Stored like it.
     pub total: Duration,
-    /// How long the loader took. Stored in whole microseconds.
+    /// How long the loader took; 0 if none did. Stored in whole microseconds, a fraction cut off.
     pub cost: Duration,
-    /// Where the namespace's sequence stood when the load began.
+    /// Where the namespace's sequence stood when the load began; all zero where nothing keeps one.
     pub stamp: Stamp,
     /// The tags, if there are any: at most [`MAX_TAGS`], each of 1 to [`MAX_TAG_LEN`] bytes.
     pub tags: Option<Arc<[Box<str>]>>,

@@ -2,12 +2,19 @@
 
 use crate::OpenError;
 
-/// The largest values that [`open`](crate::open) takes in.
+/// The largest values that [`open`](crate::open) takes in. What is larger is refused before memory is taken for it.
+///
+/// ```
+/// use cache_codec::Limits;
+///
+/// let small = Limits { value: 1 << 20, ..Limits::default() };
+/// assert_eq!((small.value, small.decoded), (1 << 20, 64 << 20));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Longest value as it is stored, in bytes, without the envelope around it. 8 MiB by default.
     pub value: usize,
-    /// Longest value after decompression, in bytes. 64 MiB by default.
+    /// Longest value after decompression, in bytes; what is stored uncompressed must not be longer either. 64 MiB by default.
     pub decoded: usize,
 }
 

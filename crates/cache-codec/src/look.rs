@@ -50,7 +50,8 @@ pub struct Packing {
 /// ```
 ///
 /// # Errors
-/// As [`open`](crate::open); lengths are not compared with limits.
+/// As [`open`](crate::open), but lengths are not compared with limits, no compression and no key is missed, and what only
+/// unpacking would show is not found.
 pub fn look(stored: &[u8], key: &Key) -> Result<Looked, OpenError> {
     let version = version_of(stored)?;
     let mut fields = Fields::new(verified(stored, key)?);

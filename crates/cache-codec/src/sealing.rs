@@ -31,12 +31,13 @@ pub struct Keyring {
 }
 
 impl Keyring {
-    /// Seals and opens with this key of this number.
+    /// Seals and opens with this key of this number. The 32 bytes are random and secret; the number is any, stands readable in
+    /// what is stored, and means the same key for all who read it.
     pub fn new(id: u32, key: &[u8; 32]) -> Self {
         Self { keys: Arc::new([(id, XChaCha20Poly1305::new(key.into()))]) }
     }
 
-    /// Opens with this key as well.
+    /// Opens with this key as well, and does not seal with it.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`] for a number that is taken.

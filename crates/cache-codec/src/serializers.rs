@@ -61,6 +61,16 @@ pub fn encode_erased(format: Format, value: &dyn Cacheable, max: usize) -> Resul
 
 /// Reads a value back as `T`. All bytes must be used up.
 ///
+/// ```
+/// use cache_codec::{decode, encode};
+/// use cache_core::{Encoded, ErrorKind, Format};
+///
+/// let encoded = Encoded { format: Format::Msgpack, bytes: encode(Format::Msgpack, &vec![1, 2, 3], 1000)? };
+/// assert_eq!(decode::<Vec<u8>>(&encoded)?, [1, 2, 3]);
+/// assert_eq!(decode::<String>(&encoded).unwrap_err().kind(), ErrorKind::Codec);
+/// # Ok::<(), cache_core::Error>(())
+/// ```
+///
 /// Memory is taken in proportion to the bytes that are there, never to a length that they declare. Values nested
 /// more than 128 levels deep are refused; with bincode an `Option` and a newtype are levels too.
 ///

@@ -53,6 +53,17 @@ fn nanos(duration: Duration) -> u64 {
 }
 
 /// Tells the time. All parts of one cache share one clock.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_core::{Clock, SystemClock};
+///
+/// let clock = SystemClock::new();
+/// let began = clock.now();
+/// assert!(clock.now() >= began, "it never goes back");
+/// assert!(clock.coarse() <= clock.now(), "it may lag");
+/// assert_eq!((began + Duration::from_millis(5)).since(began), Duration::from_millis(5));
+/// ```
 pub trait Clock: Debug + Send + Sync {
     /// The time now. Never goes back.
     fn now(&self) -> Moment;
@@ -76,7 +87,7 @@ pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A [`Clock`] that can also wait. The crate that has a runtime implements it.
 pub trait Timer: Clock {
-    /// Ends at `at`, or at once if that has passed.
+    /// Ends at `at`, or at once if that has passed. Dropping the future ends the waiting.
     fn sleep_until(&self, at: Moment) -> Sleep;
 }
 

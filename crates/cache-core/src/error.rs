@@ -11,7 +11,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The store cannot be reached. Trying again later may work.
+    /// The store cannot be reached, is not asked because it kept failing, or takes no changes just now. Trying again later may
+    /// work.
     Unavailable,
     /// A time bound passed before the answer came. Whether a write took place is unknown.
     Timeout,
@@ -19,7 +20,7 @@ pub enum ErrorKind {
     Validation,
     /// The settings contradict themselves, the platform or the compiled features.
     Configuration,
-    /// A key or value is larger than its bound.
+    /// A key, a value or an entry is larger than its bound, which the message names in bytes.
     TooLarge,
     /// A value cannot be encoded, or stored bytes cannot be read.
     Codec,
@@ -172,7 +173,16 @@ impl Error {
         self.0.queued
     }
 
-    /// The source as `E`, for example the loader's own error.
+    /// The first `E` in the chain of sources, for example the loader's own error.
+    ///
+    /// ```
+    /// use cache_core::{Error, ErrorKind};
+    ///
+    /// let own = std::io::Error::other("the database is away");
+    /// let error = Error::new(ErrorKind::Load, "the loader failed").because(own);
+    /// assert_eq!(error.downcast_ref::<std::io::Error>().map(ToString::to_string).as_deref(), Some("the database is away"));
+    /// assert!(error.downcast_ref::<std::fmt::Error>().is_none());
+    /// ```
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
         let mut source: Option<&(dyn StdError + 'static)> = match &self.0.source {
             Some(source) => Some(source.as_ref()),

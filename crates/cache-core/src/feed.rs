@@ -64,6 +64,7 @@ pub trait FeedSink: Send + Sync {
     /// An invalidation of many entries: the mark now stands at this position.
     fn mark(&self, mark: &Mark, at: Stamp);
 
-    /// A question sent over this link at this moment was answered: every change before it has been reported.
+    /// A question sent over this link at this moment was answered: every change before it has been reported. `sent_at` is by the
+    /// clock that sink and store share.
     fn alive(&self, link: LinkId, sent_at: Moment);
 }

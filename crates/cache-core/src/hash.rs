@@ -19,7 +19,7 @@ impl Seed {
         Self(seed)
     }
 
-    /// XXH3 of the key.
+    /// XXH3 of the key, 64 bits.
     #[inline]
     pub fn hash(self, key: &str) -> u64 {
         xxh3_64_with_seed(key.as_bytes(), self.0)

@@ -16,7 +16,7 @@ pub struct Health {
     pub coherence: Coherence,
     /// Whether the store is asked.
     pub breaker: BreakerState,
-    /// Keys and tags that wait to be told to the store.
+    /// How many keys and tags wait to be told to the store.
     pub queued: usize,
 }
 

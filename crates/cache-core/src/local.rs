@@ -23,7 +23,7 @@ pub struct Meta {
     pub version: Version,
     /// Fingerprint of the schema that was declared for it, if one was.
     pub schema: Option<u64>,
-    /// How long the loader took.
+    /// How long the loader took; zero for what was set.
     pub cost: Duration,
     /// Whether it only stands in here for a tier 2 that could not be reached.
     pub local_only: bool,
@@ -96,7 +96,7 @@ pub struct LocalUsage {
 /// `hash` is the engine's hash of `key`, always of the same seed for one tier.
 pub trait LocalTier: Debug + Send + Sync {
     /// The value, if the entry is fresh at `now` and no mark newer than it can concern it: it has no tags, or it was
-    /// stamped or vouched for at `marks` or later. The hit path.
+    /// stamped or vouched for at `marks` or later. `marks` is a position in the namespace's sequence. The hit path.
     fn get_fresh(&self, hash: u64, key: &str, now: Moment, marks: u64) -> Option<Value>;
 
     /// The entry, fresh or stale, unless it is dead at `now`.
@@ -105,7 +105,8 @@ pub trait LocalTier: Debug + Send + Sync {
     /// A token for the key's stripe. Take it before the value is asked for.
     fn token(&self, hash: u64) -> FillToken;
 
-    /// Puts an entry in, replacing the key's older one. Token and map are looked at under one lock.
+    /// Puts an entry in, replacing the key's older one. Token and map are looked at under one lock. An entry whose weight alone
+    /// is more than the tier may hold is not kept, nor is the one that it was to replace.
     fn insert(&self, hash: u64, key: &str, entry: LocalEntry, fill: Fill) -> Filled;
 
     /// Puts `value` in place of the one that the entry holds, if the entry is still of this version.

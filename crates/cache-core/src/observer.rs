@@ -214,7 +214,7 @@ pub trait Watched: Debug + Send + Sync {
     /// What it did so far and holds now.
     fn stats(&self) -> Stats;
 
-    /// Tries its store out, in a bounded time, and says how it is.
+    /// Tries its store out, in a bounded time, and says how it is. Dropping the future leaves nothing behind for long.
     async fn health(&self) -> Health;
 }
 

@@ -23,35 +23,36 @@ pub const MAX_TAGS: usize = 16;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SetOptions {
-    /// How long the value is fresh: 1 ms to 365 days.
+    /// How long the value is fresh: 1 ms to 365 days. Zero is an error, not "for ever".
     pub fresh_for: Option<Duration>,
-    /// How long after that it may be served stale by [`get_or_load`](LoadOptions): 0 to 365 days.
+    /// How long after that it may be served stale by [`get_or_load`](LoadOptions): 0 (not at all) to 365 days.
     pub stale_for: Option<Duration>,
-    /// Tags by which it can be invalidated together with others; at most [`MAX_TAGS`].
+    /// Tags by which it can be invalidated together with others: at most [`MAX_TAGS`], each of 1 to
+    /// [`MAX_TAG_LEN`](crate::MAX_TAG_LEN) bytes.
     pub tags: Vec<String>,
 }
 
 impl SetOptions {
-    /// Fresh for this long. Doc alias of the guide: `ttl`.
+    /// Fresh for this long: 1 ms to 365 days. What is out of range is an error of the call that is given these options.
     pub fn ttl(fresh_for: Duration) -> Self {
         Self { fresh_for: Some(fresh_for), ..Self::default() }
     }
 
-    /// Servable for this much longer after it stopped being fresh.
+    /// Servable for this much longer after it stopped being fresh: 0 (not at all) to 365 days.
     #[must_use]
     pub fn stale_for(mut self, stale_for: Duration) -> Self {
         self.stale_for = Some(stale_for);
         self
     }
 
-    /// Adds a tag.
+    /// Adds a tag of 1 to 256 bytes.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// What these options do not say is taken from `others`; tags are those of both.
+    /// What these options do not say is taken from `others`; tags are those of both, which together may be too many.
     #[must_use]
     pub fn or(mut self, others: &Self) -> Self {
         self.fresh_for = self.fresh_for.or(others.fresh_for);
@@ -119,35 +120,45 @@ pub enum StaleMode {
     OnError,
 }
 
-/// How a value is to be loaded, and how it is to be kept then.
+/// How a value is to be loaded, and how it is to be kept then. Whatever makes [`SetOptions`] makes these too.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_core::{LoadOptions, StaleMode};
+///
+/// let hour = Duration::from_secs(3600);
+/// let options = LoadOptions::ttl(hour).stale_for(24 * hour).stale(StaleMode::OnError).tag("city:paris");
+/// assert!(options.validate().is_ok());
+/// assert_eq!(LoadOptions::from(hour), LoadOptions::ttl(hour));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    /// How the loaded value is to be kept.
+    /// How the loaded value is to be kept. Its ranges are those of [`SetOptions`].
     pub entry: SetOptions,
     /// What to do with a stale value.
     pub stale: StaleMode,
-    /// The longest that a load may take: 1 ms to 1 day.
+    /// The longest that a load may take: 1 ms to 1 day. `None`: as the cache's settings say, 30 s unless they say otherwise.
     pub load_timeout: Option<Duration>,
 }
 
 impl LoadOptions {
-    /// The longest `load_timeout`.
+    /// The longest `load_timeout`: 1 day.
     pub const MAX_LOAD_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
 
-    /// Keeps the loaded value for this long.
+    /// Keeps the loaded value for this long: 1 ms to 365 days.
     pub fn ttl(fresh_for: Duration) -> Self {
         fresh_for.into()
     }
 
-    /// Servable for this much longer after it stopped being fresh.
+    /// Servable for this much longer after it stopped being fresh: 0 (not at all) to 365 days.
     #[must_use]
     pub fn stale_for(mut self, stale_for: Duration) -> Self {
         self.entry.stale_for = Some(stale_for);
         self
     }
 
-    /// Adds a tag.
+    /// Adds a tag of 1 to 256 bytes.
     #[must_use]
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.entry.tags.push(tag.into());
@@ -161,7 +172,7 @@ impl LoadOptions {
         self
     }
 
-    /// The longest that this load may take.
+    /// The longest that this load may take: 1 ms to 1 day.
     #[must_use]
     pub fn load_timeout(mut self, load_timeout: Duration) -> Self {
         self.load_timeout = Some(load_timeout);

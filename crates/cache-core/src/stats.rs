@@ -14,7 +14,7 @@ pub struct Stats {
     pub hit_ratio: f64,
     /// Reads, writes and invalidations together.
     pub total_operations: u64,
-    /// What tier 1 holds.
+    /// What tier 1 holds; all zero without one.
     pub memory_usage: MemoryUsage,
     /// How reads ended.
     pub reads: ReadStats,
@@ -142,15 +142,15 @@ pub struct RefusedStats {
     pub wrong_key: u64,
     /// Damaged.
     pub corrupt: u64,
-    /// Not written by this library.
+    /// Not written by this library; or not sealed, where only sealed values are taken.
     pub foreign: u64,
     /// Written by a later version of this library.
     pub future: u64,
-    /// In a format or compression that this build lacks.
+    /// In a format or compression that this build lacks, or sealed with a key that it was not given.
     pub missing_codec: u64,
     /// Of another type than the caller asked for.
     pub wrong_type: u64,
-    /// Larger than the limits allow.
+    /// Longer than the limits allow, as stored or unpacked.
     pub too_large: u64,
 }
 

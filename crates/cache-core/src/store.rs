@@ -25,7 +25,7 @@ pub struct Capability {
     pub scan: bool,
     /// How changes by others are announced.
     pub feed: Feed,
-    /// The longest value in bytes.
+    /// The longest value in bytes; a [`Store::put`] of a longer one is refused.
     pub max_value: usize,
 }
 
@@ -94,7 +94,7 @@ pub struct LinkState {
     pub status: LinkStatus,
     /// The feed that is really in use, which may be less than the store is capable of.
     pub feed: Feed,
-    /// When the last question was sent that was answered.
+    /// When the last question was sent that was answered, by the store's clock; `None` if none was yet.
     pub alive_at: Option<Moment>,
     /// Why the link is not up, or why its feed is less than what was asked for. Without secrets.
     pub reason: Option<Arc<str>>,
@@ -160,7 +160,7 @@ pub enum Claim {
     Granted(Version),
     /// Somebody else's lease is there and ends by itself after this time.
     Held {
-        /// The time it has left.
+        /// The time it has left. Zero: ask again, soon.
         remaining: Duration,
     },
     /// A value is there.
@@ -190,6 +190,16 @@ pub struct Page {
 /// Every method may be dropped while it waits: what it did to the store is then unknown, and nothing else is harmed.
 /// Time bounds are the caller's; a store adds none of its own beyond what keeps its connection alive. There are no
 /// default methods: a store that cannot do something says so in its [`Capability`] and answers `Unsupported`.
+///
+/// # Errors
+/// Of every method that asks the store: [`Unavailable`](crate::ErrorKind::Unavailable) if it cannot be reached, or refuses for
+/// the time being (with [`Error::do_reads_go_on`] if it takes no changes but answers reads);
+/// [`Timeout`](crate::ErrorKind::Timeout) if a bound of its own has passed;
+/// [`Configuration`](crate::ErrorKind::Configuration) if it does not let this user do that;
+/// [`Unsupported`](crate::ErrorKind::Unsupported) for what its capability excludes;
+/// [`TooLarge`](crate::ErrorKind::TooLarge) for a put above [`Capability::max_value`], after which the store has what it had
+/// before; [`Codec`](crate::ErrorKind::Codec) if what is there is not what a store of bytes can hold. A key that is not there
+/// is an answer, never an error.
 #[async_trait]
 pub trait Store: Debug + Send + Sync + 'static {
     /// What this store can do. Never changes.
@@ -209,10 +219,11 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Reads a key and the time it has left, in one round trip.
     async fn get(&self, key: &Key) -> Result<Read, Error>;
 
-    /// Reads many, in the order asked for, each with an answer of its own.
+    /// Reads many, in the order asked for, each with an answer of its own: as many answers as keys, so none for none.
     async fn get_many(&self, keys: &[Key]) -> Vec<Result<Read, Error>>;
 
-    /// Stores bytes for `ttl`, if the condition holds, in one atomic step.
+    /// Stores bytes for `ttl`, if the condition holds, in one atomic step. A condition that does not hold is an answer
+    /// ([`Written::stored`]), not an error.
     async fn put(&self, key: &Key, bytes: Bytes, ttl: Ttl, condition: PutIf) -> Result<Written, Error>;
 
     /// Removes a key, if the condition holds. Returns whether something was removed.
@@ -229,7 +240,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Raises the namespace's sequence by one and sets the mark to it, in one atomic step. Returns the new position.
     async fn bump_mark(&self, namespace: &Namespace, mark: &Mark) -> Result<Stamp, Error>;
 
-    /// A page of about `count` full keys of the namespace, from `cursor` (0 to start). Every key that is there all
-    /// the time is seen.
+    /// A page of about `count` full keys of the namespace (0 counts as 1), from `cursor` (0 to start). Every key that is there
+    /// all the time is seen. A page may be empty and not the last.
     async fn scan(&self, namespace: &Namespace, cursor: u64, count: usize) -> Result<Page, Error>;
 }

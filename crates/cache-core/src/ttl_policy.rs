@@ -133,7 +133,7 @@ pub struct PolicyTtl<'a> {
 }
 
 impl PolicyTtl<'_> {
-    /// For data that was last changed so long ago.
+    /// For data that was last changed so long ago; any length of time, 0 by default.
     #[must_use]
     pub fn age(mut self, age: Duration) -> Self {
         self.age = age;
@@ -204,7 +204,8 @@ impl TtlPolicyBuilder {
         self
     }
 
-    /// What becomes of the TTL of data that is older than this. Of several rules that of the oldest counts, alone.
+    /// What becomes of the TTL of data that is older than this, by a nanosecond or more. Of several rules that of the oldest
+    /// counts, alone.
     pub fn older_than(mut self, age: Duration, then: Aged) -> Self {
         self.ages.push((age, then));
         self

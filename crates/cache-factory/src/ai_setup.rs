@@ -21,8 +21,9 @@ use crate::setup::CacheSetup;
 
 /// An AI cache to be: set what differs from the preset, then `.await` it.
 ///
-/// Takes all that a [`CacheSetup`] takes, and what is special about an AI cache by [`ai`](Self::ai). What is wrong is
-/// said at once when it is awaited.
+/// Takes all that a [`CacheSetup`] takes, and what is special about an AI cache by [`ai`](Self::ai). Other than there, a
+/// `load_timeout` is 2 minutes by default, a `negative_window` 0, and tier 1 has 100 entries. What is wrong is said at once when it
+/// is awaited.
 #[derive(Clone, Debug)]
 #[must_use = "a setup does nothing until it is awaited"]
 pub struct AiSetup {
@@ -99,7 +100,7 @@ impl AiSetup {
         self.ai(move |ai| ai.text_hash_threshold(characters))
     }
 
-    /// How long the answers of an operation are fresh. Given ones stand over the defaults.
+    /// How long the answers of an operation are fresh: 1 ms to 365 days. Given ones stand over the defaults.
     pub fn operation_ttl(self, operation: impl Into<String>, ttl: Duration) -> Self {
         let operation = operation.into();
         self.ai(move |ai| ai.operation_ttl(operation.clone(), ttl))

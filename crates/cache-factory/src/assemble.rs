@@ -156,6 +156,10 @@ impl IntoFuture for CacheSetup {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     /// Builds the cache when it is polled. Dropping the future leaves nothing behind.
+    ///
+    /// Errors: [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong with the setup, or for what Redis
+    /// refuses; [`Unavailable`](cache_core::ErrorKind::Unavailable) or [`Timeout`](cache_core::ErrorKind::Timeout) if it cannot be
+    /// reached and [`fail_on_connection_error`](CacheSetup::fail_on_connection_error) is set.
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.build())
     }

@@ -57,7 +57,7 @@ use crate::secret::Secret;
 pub struct CacheConfig {
     /// Where the cache keeps what it holds. Without it, a `redis` table means Redis.
     pub r#type: Option<CacheType>,
-    /// [`CacheSetup::namespace`](crate::CacheSetup::namespace).
+    /// [`CacheSetup::namespace`](crate::CacheSetup::namespace), 1 to 128 bytes when escaped.
     pub namespace: Option<String>,
     /// [`CacheSetup::default_ttl`](crate::CacheSetup::default_ttl), 1 ms to 365 days.
     pub default_ttl: Option<Duration>,
@@ -77,9 +77,9 @@ pub struct CacheConfig {
     pub enable_l1_cache: Option<bool>,
     /// [`CacheSetup::l1_max_bytes`](crate::CacheSetup::l1_max_bytes), 64 KiB to 1 TiB.
     pub l1_max_bytes: Option<u64>,
-    /// [`CacheSetup::max_value_bytes`](crate::CacheSetup::max_value_bytes), 1 to 64 Mi.
+    /// [`CacheSetup::max_value_bytes`](crate::CacheSetup::max_value_bytes), 1 byte to 64 MiB.
     pub max_value_bytes: Option<usize>,
-    /// [`CacheSetup::compression_threshold`](crate::CacheSetup::compression_threshold), 0 to 1 MiB.
+    /// [`CacheSetup::compression_threshold`](crate::CacheSetup::compression_threshold), 0 bytes to 1 MiB.
     pub compression_threshold: Option<usize>,
     /// [`CacheSetup::compression_level`](crate::CacheSetup::compression_level), 1 to 9.
     pub compression_level: Option<u8>,
@@ -99,7 +99,7 @@ pub struct CacheConfig {
     pub disconnected_max_age: Option<Duration>,
     /// [`CacheSetup::untracked_max_age`](crate::CacheSetup::untracked_max_age), 0 to 1 hour.
     pub untracked_max_age: Option<Duration>,
-    /// [`CacheSetup::replay_queue`](crate::CacheSetup::replay_queue), 1 to 100 000.
+    /// [`CacheSetup::replay_queue`](crate::CacheSetup::replay_queue), 1 to 100 000 keys and tags.
     pub replay_queue: Option<usize>,
     /// [`CacheSetup::breaker`](crate::CacheSetup::breaker).
     pub breaker: Option<BreakerConfig>,
@@ -129,7 +129,7 @@ pub enum CacheType {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct AiConfig {
-    /// Texts of at most so many characters stand readable in keys: 0 to 100 000, 500 by default.
+    /// Texts of at most so many characters stand readable in keys: 0 (none) to 100 000, 500 by default.
     pub text_hash_threshold: Option<usize>,
     /// How long answers are fresh, by operation, over the defaults: each 1 ms to 365 days.
     pub operation_ttls: Option<BTreeMap<String, Duration>>,
@@ -147,7 +147,7 @@ pub struct BreakerConfig {
     pub failures: Option<u32>,
     /// Half of this many last calls failing is enough too: 2 to 64, 20 by default.
     pub window: Option<u32>,
-    /// How long, unless the link shows a sign of life earlier: 1 ms to 1 hour, 30 s by default.
+    /// How long it is left alone, unless the link shows a sign of life earlier: 1 ms to 1 hour, 30 s by default.
     pub open_for: Option<Duration>,
 }
 
@@ -176,7 +176,8 @@ pub struct RedisConfig {
     pub url: Option<RedisUrl>,
     /// The password, if it does not stand in the address.
     pub password: Option<Secret>,
-    /// The file that has the password in its first line, read each time that a setup is awaited.
+    /// The file that has the password in its first line, read each time that a setup is awaited; at most 4096 bytes long. Only one
+    /// of this, `password` and a password in `url` is allowed.
     pub password_file: Option<PathBuf>,
     /// [`CacheSetup::connect_timeout`](crate::CacheSetup::connect_timeout), 1 ms to 1 minute.
     pub connect_timeout: Option<Duration>,
@@ -190,8 +191,8 @@ impl CacheConfig {
     /// Reads a file whose name ends in `.toml` or `.json`, of at most 1 MiB. Blocks while it reads.
     ///
     /// # Errors
-    /// [`Configuration`](cache_core::ErrorKind::Configuration) if it cannot be read, and listing all that is wrong
-    /// in it.
+    /// [`Configuration`](cache_core::ErrorKind::Configuration) if it cannot be read, is too long or of another kind, and listing all
+    /// that is wrong in it.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, Error> {
         let mut problems = Problems::default();
         let config = file::read_file(path.as_ref(), &mut problems);

@@ -28,15 +28,15 @@ use crate::durations::secs;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Environment {
-    /// Where it is written.
+    /// `development`: where it is written.
     Development,
-    /// Where it is tried out.
+    /// `staging`: where it is tried out.
     Staging,
-    /// Where it counts.
+    /// `production`: where it counts.
     Production,
-    /// Where it counts, and every millisecond too.
+    /// `high-performance`: where it counts, and every millisecond too.
     HighPerformance,
-    /// Where answers of language models count.
+    /// `ai-production`: where answers of language models count.
     AiProduction,
 }
 

@@ -13,6 +13,18 @@ use crate::presets::{self, Preset};
 use crate::setup::CacheSetup;
 
 /// Hands out caches with good defaults. Holds nothing: make one wherever you need it.
+///
+/// ```
+/// use cache_factory::{CacheFactory, durations::{mins, secs}};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
+/// # #[cfg(feature = "memory")] {
+/// let cache = CacheFactory::new().for_web_app().memory_only().stale_for(mins(10)).load_timeout(secs(5)).await?;
+/// let page = cache.get_or_load("page:/", mins(1), || async { Ok::<_, std::io::Error>("<html>".to_owned()) }).await?;
+/// assert_eq!(*page, "<html>");
+/// # }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct CacheFactory(());
 

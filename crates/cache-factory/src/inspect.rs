@@ -29,7 +29,19 @@ pub struct Inspection {
 
 impl CacheFactory {
     /// Connects to the Redis that a cache of this configuration would have. No cache is made, and nothing is done without
-    /// a server that cannot be reached.
+    /// a server that cannot be reached. Waits for `connect_timeout` at most, 1 s by default. The connection ends with the last clone of
+    /// the store, or with the future if that is dropped.
+    ///
+    /// ```no_run
+    /// use cache_factory::{CacheConfig, CacheFactory, Store};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_factory::Error> {
+    /// let config = CacheConfig::from_toml("namespace = 'shop'\n [redis]\n url = 'redis://127.0.0.1:6379'")?;
+    /// let found = CacheFactory::new().inspect(config).await?;
+    /// let page = found.store.scan(&found.namespace, 0, 100).await?;
+    /// println!("{}: {:?}", found.url, page.keys);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) for what is wrong with the configuration, one without Redis, and what the

@@ -77,20 +77,21 @@ impl CacheSetup {
         }
     }
 
-    /// How long an entry is fresh when the caller does not say: 1 ms to 365 days.
+    /// How long an entry is fresh when the caller does not say: 1 ms to 365 days. By default 30 minutes for `for_web_app`, 1 minute
+    /// for `for_testing`, 1 hour for the others, or what the environment says.
     #[doc(alias = "ttl")]
     pub fn default_ttl(mut self, default_ttl: Duration) -> Self {
         self.code.default_ttl = Some(default_ttl);
         self
     }
 
-    /// How long after that `get_or_load` may serve it stale: 0 to 365 days, 0 by default.
+    /// How long after that `get_or_load` may serve it stale: 0 (not at all, the default) to 365 days.
     pub fn stale_for(mut self, stale_for: Duration) -> Self {
         self.code.stale_for = Some(stale_for);
         self
     }
 
-    /// The environment whose defaults hold for what is not said otherwise, over those of the preset.
+    /// The environment whose defaults hold for what is not said otherwise, over those of the preset. None by default.
     ///
     /// ```
     /// use cache_factory::{CacheFactory, Confirm, Environment};
@@ -131,7 +132,8 @@ impl CacheSetup {
         self
     }
 
-    /// Most entries in tier 1: 0 to 100 000 000. 0 switches tier 1 off, which is an error without a store behind it.
+    /// Most entries in tier 1: 0 to 100 000 000. 0 switches tier 1 off, which is an error without a store behind it. By default 200
+    /// for `for_web_app`, 50 for `for_testing`, 100 for the others, or what the environment says.
     #[doc(alias = "max_size")]
     pub fn l1_cache_size(mut self, entries: usize) -> Self {
         self.code.l1_cache_size = Some(entries);
@@ -146,7 +148,8 @@ impl CacheSetup {
         self
     }
 
-    /// Values that are longer than this when serialised, in bytes, are compressed in the store: 0 to 1 MiB.
+    /// Values that are longer than this when serialised, in bytes, are compressed in the store: 0 to 1 MiB. By default 2000 for
+    /// `for_web_app`, 1000 for the others, or what the environment says.
     ///
     /// An error without a store, because tier 1 holds values as they are.
     pub fn compression_threshold(mut self, bytes: usize) -> Self {
@@ -154,7 +157,8 @@ impl CacheSetup {
         self
     }
 
-    /// How hard to compress: 1 to 3 are LZ4 (feature `lz4`), 4 to 9 are zstd (feature `zstd`). 1 by default.
+    /// How hard to compress: 1 to 3 are LZ4 (feature `lz4`), 4 to 9 are zstd (feature `zstd`). 1 by default, or what the environment
+    /// says.
     ///
     /// An error without a store, because tier 1 holds values as they are.
     pub fn compression_level(mut self, level: u8) -> Self {
@@ -174,13 +178,13 @@ impl CacheSetup {
         self
     }
 
-    /// The longest that a load may take: 1 ms to 1 day, 30 s by default. All who wait for it are freed then.
+    /// The longest that a load may take: 1 ms to 1 day; 30 s by default, 2 minutes for AI caches. All who wait for it are freed then.
     pub fn load_timeout(mut self, load_timeout: Duration) -> Self {
         self.code.load_timeout = Some(load_timeout);
         self
     }
 
-    /// How long after a failed load its error answers at once: 0 (not at all) to 1 hour, 1 s by default.
+    /// How long after a failed load its error answers at once: 0 (not at all) to 1 hour; 1 s by default, 0 for AI caches.
     pub fn negative_window(mut self, negative_window: Duration) -> Self {
         self.code.negative_window = Some(negative_window);
         self
@@ -194,7 +198,7 @@ impl CacheSetup {
     }
 
     /// The Redis behind it: `redis://user:password@host:port/database`, `unix:///path` or `redis+unix:///path?db=0`.
-    /// The one on this machine by default; `for_testing` takes its database 15.
+    /// For presets the one on this machine by default; `for_testing` takes its database 15, the environment `development` database 1.
     ///
     /// An error in a build without the feature `redis`.
     pub fn redis_url(mut self, url: impl Into<RedisUrl>) -> Self {
@@ -202,7 +206,7 @@ impl CacheSetup {
         self
     }
 
-    /// The password of Redis, instead of one in its address.
+    /// The password of Redis, instead of one in its address: both are an error.
     pub fn redis_password(mut self, password: impl Into<Secret>) -> Self {
         self.redis().password = Some(password.into());
         self
@@ -216,7 +220,7 @@ impl CacheSetup {
     }
 
     /// Whether a Redis that cannot be reached is an error when the setup is awaited. `false` by default: the cache then
-    /// goes on without it, and heals when it is there.
+    /// goes on without it, and heals when it is there. `true` in the environments `staging` and `production`.
     pub fn fail_on_connection_error(mut self, fail: bool) -> Self {
         self.redis().fail_on_connection_error = Some(fail);
         self
@@ -240,7 +244,7 @@ impl CacheSetup {
         self
     }
 
-    /// What reads and fills do when the store fails: go on without it by default.
+    /// What reads and `set` do when the store fails: go on without it by default.
     pub fn on_store_error(mut self, on_store_error: OnStoreError) -> Self {
         self.code.on_store_error = Some(on_store_error);
         self
@@ -254,7 +258,7 @@ impl CacheSetup {
     }
 
     /// How long after that tier 1 goes on answering while the store cannot be asked: 0 (not at all) to 1 day; 1 minute
-    /// for `for_web_app`, 0 for the others.
+    /// for `for_web_app` and `for_ai_app`, 0 for the others.
     pub fn disconnected_max_age(mut self, age: Duration) -> Self {
         self.code.disconnected_max_age = Some(age);
         self
@@ -274,13 +278,14 @@ impl CacheSetup {
         self
     }
 
-    /// The most keys and tags that are kept to be told to the store when it is back: 1 to 100 000, 10 000 by default.
+    /// The most keys and tags that are kept to be told to the store when it is back: 1 to 100 000, 10 000 by default. What is too
+    /// much becomes one clear of the namespace.
     pub fn replay_queue(mut self, keys: usize) -> Self {
         self.code.replay_queue = Some(keys);
         self
     }
 
-    /// When a store that fails is left alone, and for how long.
+    /// When a store that fails is left alone, and for how long: after 5 failures in a row, or half of 20 calls, for 30 s, by default.
     #[doc(alias = "circuit_breaker")]
     pub fn breaker(mut self, breaker: BreakerSettings) -> Self {
         let BreakerSettings { failures, window, open_for, .. } = breaker;
@@ -310,8 +315,8 @@ impl CacheSetup {
         self
     }
 
-    /// The monitor that watches this cache, and maybe others, instead of one that is configured. Its thresholds are judged every 10 seconds if the setup is
-    /// awaited on a tokio runtime; elsewhere call [`check`](cache_monitor::PerformanceMonitor::check).
+    /// The monitor that watches this cache, and maybe others, instead of one that is configured; none by default. Its thresholds are
+    /// judged every 10 seconds if the setup is awaited on a tokio runtime; elsewhere call [`check`](cache_monitor::PerformanceMonitor::check).
     ///
     /// ```
     /// use cache_factory::{CacheFactory, PerformanceMonitor, Thresholds, durations::secs};
@@ -362,7 +367,7 @@ impl CacheSetup {
         Ok(self.monitor.clone())
     }
 
-    /// Who is told what happens. An error beside a monitor, which is such a one.
+    /// Who is told what happens; nobody by default. An error beside a monitor, which is such a one.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self

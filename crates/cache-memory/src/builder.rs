@@ -27,6 +27,22 @@ const INDEX_WEIGHT: u64 = 16;
 pub(crate) type Weigher<K, V> = Box<dyn Fn(&K, &V) -> u64 + Send + Sync>;
 
 /// Settings of a [`MemoryCache`]; each has a default. Made by [`MemoryCache::builder`].
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_memory::MemoryCache;
+///
+/// let builder = MemoryCache::<u32, String>::builder()
+///     .max_entries(10_000)
+///     .max_weight(8 << 20)
+///     .weigher(|_, text| text.capacity() as u64 + 60)
+///     .default_ttl(Duration::from_secs(300));
+/// assert_eq!(builder.build()?.capacity(), 10_000);
+///
+/// let wrong = MemoryCache::<u32, String>::builder().max_entries(0).max_weight(0).build();
+/// assert!(wrong.unwrap_err().message().starts_with("2 problems: "));
+/// # Ok::<(), cache_core::Error>(())
+/// ```
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct MemoryCacheBuilder<K, V> {
     max_entries: usize,
@@ -63,7 +79,7 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
         self
     }
 
-    /// Most weight, in the weigher's unit (bytes), at least 1.
+    /// Most weight, in the weigher's unit (bytes): 1 and up.
     ///
     /// By default 100 MiB or, if that is more, what `max_entries` entries weigh without what they point to.
     pub fn max_weight(mut self, max_weight: u64) -> Self {
@@ -72,7 +88,7 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
     }
 
     /// Tells the weight of an entry in bytes: an estimate of all the memory it takes. Called once an insert, with no
-    /// lock held; use saturating sums.
+    /// lock held; use saturating sums. 0 is allowed: such an entry is bounded by `max_entries` alone.
     ///
     /// By default an entry weighs what it takes in the map itself. That leaves out the heap that keys and values point
     /// to, so give a weigher where they are not all alike.
@@ -100,8 +116,8 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
         self
     }
 
-    /// Divides the entries among this many locks, a power of two. By default one for each 125 entries and at most
-    /// four for each core. `max_entries` is one bound for all of them.
+    /// Divides the entries among this many locks, a power of two from 1 to `max_entries`. By default one for each 125 entries
+    /// and at most four for each core. `max_entries` is one bound for all of them.
     pub fn shards(mut self, shards: usize) -> Self {
         self.shards = Some(shards);
         self

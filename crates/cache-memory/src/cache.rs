@@ -24,7 +24,19 @@ const MISS: usize = 1;
 ///
 /// It never holds more entries or more weight than it was made for, and never serves an entry whose time is over.
 /// When it is full, two queues whose border moves decide what goes. Share it by reference or in an
-/// [`Arc`](std::sync::Arc); every method takes `&self`, is quick, and does no I/O. Locks are held for the time of one look-up, never while a value or key of yours is dropped.
+/// [`Arc`](std::sync::Arc); every method takes `&self` and does no I/O, and what concerns one key is quick. Locks are held for the
+/// time of one look-up, never while a value or key of yours is dropped.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_memory::MemoryCache;
+///
+/// let cache: MemoryCache<String, u64> = MemoryCache::new(1000)?;
+/// cache.insert("visits".to_owned(), 1, Duration::from_secs(60))?;
+/// assert_eq!(cache.get("visits"), Some(1));
+/// assert_eq!(cache.remove("visits"), Some(1));
+/// # Ok::<(), cache_core::Error>(())
+/// ```
 ///
 /// A panic in your code (`Hash`, `Eq`, `Clone`, `Drop`, the weigher, a closure) passes through and leaves the map whole.
 pub struct MemoryCache<K, V> {
@@ -52,7 +64,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         Self::builder().max_entries(max_entries).build()
     }
 
-    /// Settings for a cache.
+    /// Settings for a cache, each with a default.
     pub fn builder() -> MemoryCacheBuilder<K, V> {
         MemoryCacheBuilder::new()
     }
@@ -111,7 +123,8 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         self.ttl(key).is_some()
     }
 
-    /// How much longer the key will be served, if it is held. Not counted as a read.
+    /// How much longer the key will be served, if it is held: more than zero, to the nanosecond of the clock. Not counted as a
+    /// read.
     pub fn ttl<Q>(&self, key: &Q) -> Option<Duration>
     where
         K: Borrow<Q>,
@@ -213,7 +226,8 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         (!removed.is_dead(now)).then_some(removed.value)
     }
 
-    /// Removes all entries and gives their memory back before it returns. Fences all older tokens.
+    /// Removes all entries and gives their memory back before it returns, which takes time by their number. Fences all older
+    /// tokens.
     pub fn clear(&self) {
         self.engine.clear();
     }
@@ -245,7 +259,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         self.engine.budget().weight()
     }
 
-    /// Most entries allowed.
+    /// Most entries allowed: `max_entries`, whatever they weigh.
     pub fn capacity(&self) -> usize {
         usize::try_from(self.engine.budget().max().entries).unwrap_or(usize::MAX)
     }

@@ -29,7 +29,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
     }
 
     /// Removes every live entry for which `keep` says no; one that is overwritten meanwhile stays. `keep` sees clones
-    /// and runs with no lock held, so it may call this cache.
+    /// and runs with no lock held, so it may call this cache. Takes time by the number of entries.
     pub fn retain(&self, mut keep: impl FnMut(&K, &V) -> bool)
     where
         K: Clone,

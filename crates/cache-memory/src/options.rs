@@ -19,9 +19,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EntryOptions {
-    /// How long the entry is served: 1 ms to 365 days.
+    /// How long the entry is served: 1 ms to 365 days. Zero is an error.
     pub ttl: Option<Duration>,
-    /// Its weight in bytes, in place of what the weigher would say.
+    /// Its weight in bytes, in place of what the weigher would say: 0 to the cache's `max_weight`; what weighs more is refused.
     pub weight: Option<u64>,
 }
 

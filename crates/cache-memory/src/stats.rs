@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryStats {
-    /// Reads that found a value.
+    /// Reads by `get` and its like that found a value.
     pub hits: u64,
     /// Reads that found none.
     pub misses: u64,

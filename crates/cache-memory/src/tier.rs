@@ -45,7 +45,7 @@ impl Held {
 }
 
 impl MemoryTier {
-    /// A tier of at most so many entries and so many bytes, whose time is that of the engine.
+    /// A tier of at most so many entries and so much weight in bytes, whose clock is the one of the engine.
     ///
     /// # Errors
     /// [`ErrorKind::Validation`](cache_core::ErrorKind::Validation) unless `max_entries` is 1 to

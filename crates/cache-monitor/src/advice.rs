@@ -16,7 +16,7 @@ pub struct Recommendation {
     pub advice: String,
     /// What it is based on, for people.
     pub reason: String,
-    /// The number behind it: a share or seconds, as `reason` says.
+    /// The number behind it: a share from 0 to 1, or seconds, as `reason` says.
     pub evidence: f64,
 }
 

@@ -69,9 +69,9 @@ pub struct Alert {
     pub kind: AlertKind,
     /// How grave it is.
     pub severity: Severity,
-    /// What was measured: bytes, a ratio, a share. For the store 1.
+    /// What was measured: bytes in tier 1, the hit ratio or the share of slow operations (0 to 1), for the store 1.
     pub value: f64,
-    /// What it was compared with.
+    /// What it was compared with, in the same unit.
     pub threshold: f64,
     /// When it was raised, in milliseconds since 1970 by the wall clock.
     pub raised_unix_ms: u64,

@@ -47,13 +47,14 @@ impl Default for MonitorBuilder {
 }
 
 impl MonitorBuilder {
-    /// From when on something is worth an alert.
+    /// From when on something is worth an alert; [`Thresholds::default`] by default.
     pub fn thresholds(mut self, thresholds: Thresholds) -> Self {
         self.thresholds = thresholds;
         self
     }
 
-    /// Who is told of every change of an alert, beside the log. Called by whoever [`check`](PerformanceMonitor::check)s.
+    /// Who is told of every change of an alert, beside the log; nobody by default. Called by whoever
+    /// [`check`](PerformanceMonitor::check)s, with no lock held.
     pub fn on_alert(mut self, callback: impl Fn(&AlertChange) + Send + Sync + 'static) -> Self {
         self.on_alert = Some(Arc::new(callback));
         self

@@ -13,7 +13,7 @@ pub struct Overview {
     pub status: HealthStatus,
     /// What is wrong, if anything is, each with the name of the cache.
     pub reasons: Vec<String>,
-    /// Each cache by itself, by name.
+    /// Each cache by itself, with its name.
     pub caches: Vec<(String, Health)>,
 }
 

@@ -19,7 +19,7 @@ const STEPS: usize = 360;
 pub struct CacheHistory {
     /// Its name, as in [`CacheSnapshot`](crate::CacheSnapshot::cache).
     pub cache: String,
-    /// The steps that ended, the oldest first.
+    /// The steps that ended, the oldest first: at most 360, an hour of them.
     pub points: Vec<Point>,
     /// The step under way.
     pub now: Point,
@@ -31,7 +31,7 @@ pub struct CacheHistory {
 pub struct Point {
     /// When the step ended, in milliseconds since 1970 by the wall clock.
     pub at_unix_ms: u64,
-    /// How long it was, in seconds.
+    /// How long it was, in seconds: 10, or more if nobody looked.
     pub seconds: f64,
     /// Fresh values from this process's memory.
     pub tier1_hits: u64,
@@ -41,7 +41,7 @@ pub struct Point {
     pub stale_hits: u64,
     /// Reads without a value in the cache.
     pub misses: u64,
-    /// Calls of the store that failed.
+    /// Calls of the store that failed, those included that the breaker did not let through.
     pub store_errors: u64,
     /// Entries in tier 1 at its end.
     pub entries: u64,

@@ -28,7 +28,8 @@ pub(crate) struct Latency {
 /// What was measured; `None` if nothing was.
 pub(crate) type Measured = Option<Box<Histogram<u64>>>;
 
-/// What a histogram says: seconds. Percentiles are off by 1 % at most, and of nothing they are 0.
+/// What a histogram says: seconds. Percentiles are off by 1 % at most, and of nothing they are 0. What took longer than a minute
+/// counts as a minute, but in the mean of a [`Timing`](crate::Timing).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Percentiles {

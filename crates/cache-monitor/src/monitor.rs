@@ -156,8 +156,20 @@ impl PerformanceMonitor {
         changes
     }
 
-    /// [`check`](Self::check)s every so often (a second at least), until the monitor is dropped. Run it as a task. Of several
-    /// only the first does anything, so that each cache of an application can start one.
+    /// [`check`](Self::check)s every so often (a second at least: less counts as one), until the monitor is dropped. Run it as a task;
+    /// dropping it ends the checks. Of several only the first does anything, so that each cache of an application can start one.
+    ///
+    /// ```
+    /// use std::{sync::Arc, time::Duration};
+    /// use cache_monitor::PerformanceMonitor;
+    /// use cache_tiered::TokioTimer;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let monitor = PerformanceMonitor::new();
+    /// let watching = tokio::spawn(monitor.watch_over(Arc::new(TokioTimer::new()), Duration::from_secs(10)));
+    /// # watching.abort();
+    /// # }
+    /// ```
     pub fn watch_over(
         self: &Arc<Self>,
         timer: Arc<dyn Timer>,
@@ -197,7 +209,7 @@ impl PerformanceMonitor {
         answers.max_by_key(rank).map_or(MissReason::NeverStored, |(reason, _)| reason)
     }
 
-    /// The `most` keys that were asked for most, over all caches, the most asked for first. Keys are redacted unless
+    /// The `most` keys that were asked for most, over all caches, the most asked for first; 0 for none. Keys are redacted unless
     /// [`show_keys`](MonitorBuilder::show_keys) is set.
     pub fn hot_keys(&self, most: usize) -> Vec<HotKey> {
         HotKey::top(&self.watched(), most)
@@ -210,7 +222,7 @@ impl PerformanceMonitor {
     }
 
     /// How the caches are: each tries its store out (put, get and remove of a key that nobody else uses), all at a time, in a
-    /// bounded time.
+    /// bounded time: three times the longest `store_timeout` among them. Dropping the future leaves nothing behind for long.
     pub async fn health(&self) -> Overview {
         let there = self.watched().into_iter().filter_map(|watch| Some((watch.name.clone(), watch.cache()?)));
         let asked = there.map(|(name, cache)| async move { (name, cache.health().await) });

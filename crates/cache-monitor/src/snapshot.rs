@@ -45,7 +45,7 @@ pub struct CacheSnapshot {
     pub writes: Vec<Timing>,
     /// How long work on keys and values took: `key`, `serialize`, `compress`, `decompress`.
     pub work: Vec<Timing>,
-    /// How long values had been stale that were served so.
+    /// How long values had been stale that were served so; more than a minute counts as a minute in percentiles.
     pub staleness: Timing,
     /// What was written.
     pub written: WrittenStats,
@@ -85,7 +85,7 @@ pub struct Timing {
     pub slow: u64,
     /// How long all of it took together, in seconds.
     pub seconds: f64,
-    /// How long it took, in seconds.
+    /// How long one took, in seconds.
     pub latency: Percentiles,
     #[serde(skip)]
     pub(crate) buckets: [u64; BUCKETS.len()],

@@ -19,7 +19,7 @@ use cache_core::{Error, Problems};
 pub struct Thresholds {
     /// Bytes in tier 1 that are worth a warning: 1 and up, less than `memory_critical`; 50 MB by default.
     pub memory_warning: u64,
-    /// Bytes in tier 1 that are critical: 100 MB by default.
+    /// Bytes in tier 1 that are critical: more than `memory_warning`; 100 MB by default.
     pub memory_critical: u64,
     /// A lower share of reads that find a value is worth a warning: 0 (never) to 1; 0.6 by default.
     pub hit_ratio_warning: f64,
@@ -50,6 +50,8 @@ impl Thresholds {
         }
     }
 
+    /// Looks whether all of it is in range.
+    ///
     /// # Errors
     /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is out of range and what is allowed.
     pub fn check(&self) -> Result<(), Error> {

@@ -51,7 +51,7 @@ impl RedisStoreBuilder {
         }
     }
 
-    /// The password, instead of one in the URL.
+    /// The password, instead of one in the URL: both are an error.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
         self
@@ -70,14 +70,15 @@ impl RedisStoreBuilder {
         self
     }
 
-    /// How often to ask whether the server is there: 10 ms to 1 minute, 250 ms by default.
+    /// How often to ask whether the server is there: 10 ms to 1 minute, 250 ms by default. Each answer is a sign of life for the
+    /// feed, so it should come several times in the lease of the cache in front.
     pub fn heartbeat(mut self, heartbeat: Duration) -> Self {
         self.heartbeat = heartbeat;
         self
     }
 
     /// How long the server may leave a question unanswered before the connection is given up: at least twice the
-    /// heartbeat, 10 minutes at most, 1 s by default.
+    /// heartbeat, 10 minutes at most, 1 s by default. The connection for large values has five times as long.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
@@ -108,7 +109,8 @@ impl RedisStoreBuilder {
     /// The store. Opens nothing yet: the first call does, or [`RedisStore::connected`].
     ///
     /// # Errors
-    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong.
+    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong: a URL that cannot be read or asks for TLS
+    /// (without the URL, which may hold a password), two passwords, what is out of range.
     pub fn build(self) -> Result<RedisStore, Error> {
         let mut problems = Problems::default();
         let address = problems.take(Address::parse(&self.url, self.password.as_deref()));

@@ -14,8 +14,18 @@ use crate::{info, reply};
 
 /// The server behind a [`RedisStore`](crate::RedisStore): what it says of itself and of what it holds.
 ///
-/// Goes over the store's own connection and changes nothing. What this user may not ask is `None`, not an error. Made by
-/// [`RedisStore::server`](crate::RedisStore::server).
+/// Goes over the store's own connection and changes nothing. What this user may not ask, or the server does not know, is `None`,
+/// not an error. Dropping a future does no harm. Made by [`RedisStore::server`](crate::RedisStore::server).
+///
+/// ```no_run
+/// use cache_redis::RedisStore;
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), cache_core::Error> {
+/// let server = RedisStore::builder("redis://127.0.0.1:6379").build()?.server();
+/// server.ping().await?;
+/// println!("{:?}", server.setting("maxmemory-policy").await?);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct RedisServer {
     pub(crate) client: Arc<Client>,
@@ -34,12 +44,13 @@ impl RedisServer {
     /// One round trip.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) if the server does not answer.
+    /// [`Unavailable`](ErrorKind::Unavailable) or [`Timeout`](ErrorKind::Timeout) if the server cannot be reached, does not let us in,
+    /// or the connection is given up before it has answered.
     pub async fn ping(&self) -> Result<(), Error> {
         self.ask(&redis::cmd("PING")).await.map(drop)
     }
 
-    /// All fields of `INFO` by name.
+    /// The fields of the default sections of `INFO` by name.
     ///
     /// # Errors
     /// As [`ping`](Self::ping).
@@ -63,7 +74,7 @@ impl RedisServer {
         Ok(answer.and_then(text))
     }
 
-    /// The server's wall clock.
+    /// The server's wall clock, to the microsecond.
     ///
     /// # Errors
     /// As [`ping`](Self::ping).
@@ -113,7 +124,7 @@ impl RedisServer {
         self.number(redis::cmd("MEMORY").arg("USAGE").arg(key)).await
     }
 
-    /// How long nobody has read or written a key. The server does not know under an LFU policy.
+    /// How long nobody has read or written a key, in whole seconds. The server does not know under an LFU policy.
     ///
     /// # Errors
     /// As [`ping`](Self::ping).
@@ -121,7 +132,8 @@ impl RedisServer {
         Ok(self.number(redis::cmd("OBJECT").arg("IDLETIME").arg(key)).await?.map(Duration::from_secs))
     }
 
-    /// A page of about `count` keys that match the glob pattern, from `cursor` (0 to start).
+    /// A page of about `count` keys (0 counts as 1) of the store's database that match the glob pattern, from `cursor` (0 to start).
+    /// A page may be empty and not the last.
     ///
     /// # Errors
     /// As [`ping`](Self::ping), and [`Configuration`](ErrorKind::Configuration) if this user may not scan.

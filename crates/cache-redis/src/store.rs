@@ -28,7 +28,7 @@ const KEYS_AT_ONCE: usize = 1_000;
 /// values. Both are kept up in the background: while there is no connection every call fails at once with
 /// [`Unavailable`](ErrorKind::Unavailable), and goes on when the server is back. Calls have no time bound of their own,
 /// but none outlives its connection, which is given up when the server leaves a question unanswered for the
-/// [`lease`](RedisStoreBuilder::lease).
+/// [`lease`](RedisStoreBuilder::lease) (five times that on the connection for large values).
 ///
 /// Needs a tokio runtime with I/O and time enabled. Cloning is cheap; the connections are closed with the last clone.
 #[derive(Clone)]
@@ -41,7 +41,8 @@ impl RedisStore {
     pub const MAX_VALUE: usize = 64 << 20;
 
     /// Builds a store on the server of this URL: `redis://[user:password@]host[:port][/database]`, or
-    /// `unix:///path[?db=database&user=…&pass=…]`.
+    /// `unix:///path[?db=database&user=…&pass=…]`. Without them the port is 6379 and the database 0; `valkey://` says the same as
+    /// `redis://`.
     pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
         RedisStoreBuilder::new(url.into())
     }
@@ -51,7 +52,7 @@ impl RedisStore {
     }
 
     /// Ends when the first attempt to connect has ended, after `connect_timeout` at the latest; at once if there was
-    /// one before. Whatever it says, the store goes on trying in the background.
+    /// one before. Whatever it says, and also if the future is dropped, the store goes on trying in the background.
     ///
     /// # Errors
     /// [`Unavailable`](ErrorKind::Unavailable) or [`Timeout`](ErrorKind::Timeout) if the server cannot be reached,

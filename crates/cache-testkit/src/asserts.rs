@@ -53,7 +53,7 @@ macro_rules! assert_cache_miss {
     };
 }
 
-/// Stores all of this for an hour.
+/// Stores all of this for an hour, by the cache's clock.
 ///
 /// # Panics
 /// If anything of it cannot be stored: a test that goes on without its data says nothing.

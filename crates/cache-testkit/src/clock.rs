@@ -102,7 +102,8 @@ impl FakeClock {
         self.shared.lock().sleepers.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Sets the wall clock, forwards or back, without moving [`now`](Clock::now). It goes on from there with `now`.
+    /// Sets the wall clock to so many milliseconds since 1970, forwards or back, without moving [`now`](Clock::now). It goes on from
+    /// there with `now`.
     pub fn set_unix_millis(&self, millis: u64) {
         let mut shared = self.shared.lock();
         shared.unix_base = millis;

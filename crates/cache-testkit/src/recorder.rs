@@ -143,7 +143,7 @@ struct Kept {
 }
 
 impl Recorder {
-    /// A recorder that keeps this many events and forgets the oldest.
+    /// A recorder that keeps this many events and forgets the oldest; with 0 it counts only what it forgot.
     pub fn new(capacity: usize) -> Arc<Self> {
         Arc::new(Self { capacity, kept: Mutex::default() })
     }

@@ -41,8 +41,8 @@ impl BatchReport {
 }
 
 impl Cache {
-    /// The fresh values of many keys, in their order, `None` for a miss. What tier 1 lacks is asked of the store in one
-    /// round trip.
+    /// The fresh values of many keys, in their order, `None` for a miss; of no keys, none. What tier 1 lacks is asked of the store
+    /// in one round trip (one for each 1000 keys with Redis). Dropping the future does no harm.
     ///
     /// # Errors
     /// As [`Cache::get`]; a bad key fails the call before anything is read.
@@ -56,10 +56,12 @@ impl Cache {
         Box::pin(self.engine.traced("get_many", "", self.engine.get_many(&keys))).await
     }
 
-    /// Stores many values with the same options, as concurrent [`Cache::set`]s, which share the store's round trips.
+    /// Stores many values with the same options, as concurrent [`Cache::set`]s, which share the store's round trips. Dropping the
+    /// future leaves some stored and some not.
     ///
     /// # Errors
-    /// Options, keys and values are checked first: if any is bad nothing is stored. What fails later is in the report.
+    /// Options, keys and values are checked first, as [`Cache::set`] does: if any is bad nothing is stored. What fails later is in
+    /// the report.
     #[doc(alias = "cache_multiple_users")]
     pub async fn set_many<T: Serialize + Sync>(
         &self,
@@ -79,10 +81,11 @@ impl Cache {
         Ok(BatchReport::of(items.iter().map(|(key, _)| key.as_ref().to_owned()), results))
     }
 
-    /// Removes many keys, as concurrent [`Cache::delete`]s.
+    /// Removes many keys, as concurrent [`Cache::delete`]s. Dropping the future leaves some removed and some not.
     ///
     /// # Errors
-    /// A bad key fails the call before anything is removed. What fails later is in the report.
+    /// [`Validation`](cache_core::ErrorKind::Validation) or [`TooLarge`](cache_core::ErrorKind::TooLarge) for a bad key, before
+    /// anything is removed; [`Closed`](cache_core::ErrorKind::Closed). What fails later is in the report.
     pub async fn delete_many(&self, keys: &[impl AsRef<str> + Sync]) -> Result<BatchReport, Error> {
         self.engine.check_open()?;
         for key in keys {

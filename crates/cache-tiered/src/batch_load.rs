@@ -33,7 +33,19 @@ impl Cache {
     ///
     /// Keys that somebody is loading already are waited for. Otherwise as [`Cache::get_or_load`]; a key whose load
     /// failed a moment ago fails the call. Across processes a key that another process is loading is loaded here too,
-    /// and then kept in tier 1 only, so that two batches never wait for one another.
+    /// and then kept in tier 1 only, so that two batches never wait for one another. The loader runs as a task of its own and goes
+    /// on if its caller leaves.
+    ///
+    /// ```
+    /// # use cache_tiered::{Cache, Error, Loaded};
+    /// # use std::{collections::HashMap, time::Duration};
+    /// # async fn from_database(keys: Vec<String>) -> Loaded<HashMap<String, u64>> { Ok(HashMap::new()) }
+    /// # async fn example(cache: &Cache) -> Result<(), Error> {
+    /// let keys = ["stock:1", "stock:2", "stock:3"];
+    /// let stock = cache.get_many_or_load(&keys, Duration::from_secs(60), from_database).await?;
+    /// assert_eq!(stock.len(), 3);
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`Cache::get_or_load`]. An error of the loader fails the call; keys that were cached meanwhile stay so.

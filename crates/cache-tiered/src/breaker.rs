@@ -8,14 +8,25 @@ use std::time::Duration;
 use cache_core::{BreakerState, Error, ErrorKind, Moment, Namespace, Problems};
 use parking_lot::Mutex;
 
-/// When the store is left alone, and for how long.
+/// When the store is left alone, and for how long. A call fails for the breaker if the store cannot be reached or does not
+/// answer in time; that it takes no changes, or that a caller left, does not count.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_tiered::{BreakerSettings, Settings};
+///
+/// let mut settings = Settings::default();
+/// settings.breaker.failures = 10;
+/// settings.breaker.open_for = Duration::from_secs(5);
+/// assert_eq!(BreakerSettings::default().failures, 5);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BreakerSettings {
     /// So many failures in a row open it: 1 to 1000, 5 by default. A call that took too long is a failure.
     #[doc(alias = "failure_threshold")]
     pub failures: u32,
-    /// Half of this many last calls failing open it too: 2 to 64, 20 by default.
+    /// Half of this many last calls failing open it too, once there were so many: 2 to 64, 20 by default.
     pub window: u32,
     /// How long it stays open unless a heartbeat of the link succeeds earlier: 1 ms to 1 hour, 30 s by default.
     #[doc(alias = "recovery_timeout")]

@@ -46,19 +46,19 @@ impl CacheBuilder {
         }
     }
 
-    /// The tier in this process's memory. One tier serves one cache.
+    /// The tier in this process's memory; none by default. One tier serves one cache.
     pub fn local(mut self, local: Arc<dyn LocalTier>) -> Self {
         self.local = Some(local);
         self
     }
 
-    /// The store behind it. One store can serve many caches.
+    /// The store behind it; none by default. One store can serve many caches, of one namespace each.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// The policy.
+    /// The policy; [`Settings::default`] by default.
     pub fn settings(mut self, settings: Settings) -> Self {
         self.settings = settings;
         self
@@ -70,16 +70,17 @@ impl CacheBuilder {
         self
     }
 
-    /// Who watches.
+    /// Who watches; nobody by default.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = Some(observer);
         self
     }
 
-    /// The cache.
+    /// The cache. Waits for nothing: a store that is away is found out by the first call.
     ///
     /// # Errors
-    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong.
+    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong: settings out of range, or neither a
+    /// tier 1 nor a store.
     pub fn build(self) -> Result<Cache, Error> {
         let mut problems = Problems::default();
         self.settings.check(&mut problems);

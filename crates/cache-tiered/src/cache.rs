@@ -17,6 +17,9 @@ use crate::settings::Settings;
 /// ([`get_or_load`](Cache::get_or_load)), many at once ([`get_many`](Cache::get_many), [`set_many`](Cache::set_many),
 /// [`get_many_or_load`](Cache::get_many_or_load), [`warm`](Cache::warm), [`preload`](Cache::preload)), invalidation of many
 /// ([`invalidate_tag`](Cache::invalidate_tag), [`clear`](Cache::clear)), and views of one type ([`typed`](Cache::typed)).
+///
+/// Every call may be dropped while it waits, and leaves nothing locked. What that means for the value is said beside each: a
+/// read and a load change nothing by it, a write or an invalidation may have been carried out or not.
 #[derive(Clone)]
 pub struct Cache {
     pub(crate) engine: Arc<Engine>,
@@ -46,8 +49,10 @@ impl Cache {
         self.engine.stats()
     }
 
-    /// Ends the cache: every entry of tier 1 is void (its memory is let go with the last clone), and every later call of any clone is an error of the kind
-    /// [`Closed`](cache_core::ErrorKind::Closed). What is in the store stays. Dropping all clones needs no `close`.
+    /// Ends the cache: every entry of tier 1 is void (its memory is let go with the last clone), and every later call of any clone
+    /// is an error of the kind [`Closed`](cache_core::ErrorKind::Closed), except [`get_or_default`](Cache::get_or_default), which
+    /// answers with its default, [`health`](Cache::health), which says so, and [`stats`](Cache::stats). What is in the store stays.
+    /// Dropping all clones needs no `close`.
     pub fn close(&self) {
         self.engine.close();
     }

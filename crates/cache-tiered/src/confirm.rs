@@ -43,7 +43,7 @@ impl Cache {
     /// it is in production.
     ///
     /// # Errors
-    /// [`Validation`](ErrorKind::Validation) if another namespace is named.
+    /// [`Validation`](ErrorKind::Validation) if another namespace is named, or what is no name of one.
     pub fn confirmed(&self, confirm: &Confirm) -> Result<Self, Error> {
         let own = self.namespace();
         if Namespace::new(&confirm.namespace).is_ok_and(|named| named == *own) {

@@ -7,7 +7,8 @@ use crate::engine::Engine;
 
 impl Cache {
     /// Tries the store out (put, get and remove of a key that nobody else uses) and says how the cache is. Takes at most
-    /// three times `store_timeout`; counts as no operation.
+    /// three times `store_timeout` (750 ms by default); counts as no operation. If the future is dropped, that key ends by itself
+    /// after four times `store_timeout`.
     #[doc(alias = "cache_health_check")]
     #[doc(alias = "diagnose_cache_issues")]
     pub async fn health(&self) -> Health {

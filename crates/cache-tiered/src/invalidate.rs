@@ -10,12 +10,25 @@ impl Cache {
     /// Voids every entry with this tag, in one step however many there are. What is being loaded just now is voided
     /// too, also if its loader names the tag only afterwards. An entry keeps the tags that it was stored with.
     ///
+    /// A future that is dropped while it waits has let go of these entries in this process. Whether the store has its mark, is not
+    /// known, and nothing is queued: invalidate again.
+    ///
+    /// ```
+    /// # use cache_tiered::{Cache, Error, SetOptions};
+    /// # async fn example(cache: &Cache) -> Result<(), Error> {
+    /// cache.set("user:42", "Ann", SetOptions::default().tag("team:7")).await?;
+    /// cache.invalidate_tag("team:7").await?;
+    /// assert!(cache.get::<String>("user:42").await?.is_none());
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
     /// [`Validation`](cache_core::ErrorKind::Validation) for a bad tag, and on a cache in production without
     /// [`confirmed`](Cache::confirmed);
+    /// [`Closed`](cache_core::ErrorKind::Closed);
     /// [`Unsupported`](cache_core::ErrorKind::Unsupported) if the store has no marks; if the store is away,
     /// [`Unavailable`](cache_core::ErrorKind::Unavailable) with [`Error::is_queued`]: this process has let go of the
-    /// entries, and the store will be told as soon as it is back.
+    /// entries, and the store will be told as soon as it is back. Any other error of the store's is handed on as it is.
     pub async fn invalidate_tag(&self, tag: impl AsRef<str> + Send) -> Result<(), Error> {
         let mark = Mark::tag(tag.as_ref()).map_err(|error| error.in_operation("invalidate_tag"))?;
         self.may_void_many().map_err(|error| error.in_operation("invalidate_tag"))?;
@@ -23,7 +36,8 @@ impl Cache {
         Box::pin(self.engine.traced("invalidate_tag", "", invalidating)).await
     }
 
-    /// Voids every entry of this cache's namespace, and no other's, in one step.
+    /// Voids every entry of this cache's namespace, and no other's, in one step. In the store the void entries go by their TTL. A
+    /// future that is dropped is as with [`Cache::invalidate_tag`].
     ///
     /// # Errors
     /// As [`Cache::invalidate_tag`].

@@ -19,7 +19,7 @@ impl Cache {
     ///
     /// For development and for tools: every key of the namespace is looked at, page by page, and every value that
     /// matches is read, which takes time and holds all that is found in memory. It does not stand in anybody's way, and
-    /// nothing is kept in tier 1 by it. What others change meanwhile may be seen or not.
+    /// nothing is kept in tier 1 by it. What others change meanwhile may be seen or not. Dropping the future does no harm.
     ///
     /// ```
     /// # use cache_tiered::{Cache, Error};
@@ -31,7 +31,8 @@ impl Cache {
     /// ```
     ///
     /// # Errors
-    /// The store's, if it fails, whatever the settings say; [`ErrorKind::Unsupported`] if it cannot list keys;
+    /// The store's, if it fails, whatever the settings say ([`ErrorKind::Unavailable`], [`ErrorKind::Timeout`] for a page that takes
+    /// longer than `store_timeout`); [`ErrorKind::Unsupported`] if it cannot list keys;
     /// [`ErrorKind::Closed`].
     #[doc(alias = "get_active_keys")]
     #[doc(alias = "inspect_cache_keys")]

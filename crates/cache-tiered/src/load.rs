@@ -47,7 +47,9 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::Load`] if the loader failed (its own error is the source, see [`Error::downcast_ref`]), panicked,
     /// was abandoned by its runtime, or asked for its own key; [`ErrorKind::Timeout`] after `load_timeout`;
-    /// [`ErrorKind::Validation`] for a bad key or options; [`ErrorKind::Closed`].
+    /// [`ErrorKind::Validation`] for a bad key or options, also those that the loader named, [`ErrorKind::TooLarge`] for a key that is
+    /// too long; [`ErrorKind::Unsupported`] for tags on a store without marks; [`ErrorKind::Configuration`] outside a tokio runtime;
+    /// [`ErrorKind::Closed`]. A store that fails is no reason, whatever [`OnStoreError`](crate::OnStoreError) says.
     ///
     /// [claim]: cache_core::Store::claim
     #[doc(alias = "get_or_set")]

@@ -99,18 +99,19 @@ impl LoadScope {
         Self { said: Arc::new(Mutex::new(Said { options, store: true })), alive }
     }
 
-    /// Adds a tag to those of the options.
+    /// Adds a tag of 1 to 256 bytes to those of the options. More than 16 in all, or one that is too long, fail the load with a
+    /// `Validation` error.
     pub fn tag(&self, tag: impl Into<String>) {
         self.said.lock().options.tags.push(tag.into());
     }
 
-    /// Fresh for this long, instead of what the options say: a `Duration`, a [`Ttl`](cache_core::Ttl), or what a
+    /// Fresh for this long (1 ms to 365 days, else the load fails), instead of what the options say: a `Duration`, a [`Ttl`](cache_core::Ttl), or what a
     /// [`TtlPolicy`](cache_core::TtlPolicy) answered.
     pub fn ttl(&self, fresh_for: impl Into<Duration>) {
         self.said.lock().options.fresh_for = Some(fresh_for.into());
     }
 
-    /// Servable stale for this long, instead of what the options say.
+    /// Servable stale for this long after that, instead of what the options say: 0 to 365 days, else the load fails.
     pub fn stale_for(&self, stale_for: Duration) {
         self.said.lock().options.stale_for = Some(stale_for);
     }

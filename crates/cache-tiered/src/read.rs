@@ -31,7 +31,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`Validation`](cache_core::ErrorKind::Validation) or [`TooLarge`](cache_core::ErrorKind::TooLarge) for a bad key,
-    /// [`Closed`](cache_core::ErrorKind::Closed); a failing store is a miss unless [`OnStoreError::Fail`] is set.
+    /// [`Closed`](cache_core::ErrorKind::Closed); a failing store is a miss unless [`OnStoreError::Fail`] is set, and then its error,
+    /// [`Unavailable`](cache_core::ErrorKind::Unavailable) or [`Timeout`](cache_core::ErrorKind::Timeout) as a rule.
     pub async fn get<T: Data>(&self, key: impl AsRef<str> + Send) -> Result<Option<Arc<T>>, Error> {
         let key = key.as_ref();
         check_key(key)?;
@@ -46,7 +47,8 @@ impl Cache {
         Ok(value)
     }
 
-    /// As [`Cache::get`], with a [`Receipt`] that says where the answer came from, how old it is, or why there is none.
+    /// As [`Cache::get`], with a [`Receipt`] that says where the answer came from, how old it is, or why there is none. It allocates
+    /// also for a hit in tier 1.
     ///
     /// # Errors
     /// As [`Cache::get`].
@@ -86,7 +88,7 @@ impl Cache {
         }
     }
 
-    /// Whether there is a fresh value. Not counted as a read.
+    /// Whether there is a fresh value, of whatever type. Not counted as a read.
     ///
     /// # Errors
     /// As [`Cache::get`].

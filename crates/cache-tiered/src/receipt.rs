@@ -5,6 +5,18 @@ use std::time::Duration;
 use cache_core::{Coherence, Feed, Status, Tier};
 
 /// Where an answer came from, how old it is, and why it is what it is.
+///
+/// ```
+/// # use cache_tiered::{Cache, Error, Status};
+/// # async fn example(cache: &Cache) -> Result<(), Error> {
+/// let (name, receipt) = cache.get_with_receipt::<String>("user:42:name").await?;
+/// match (name, receipt.status) {
+///     (Some(name), _) => println!("{name}, {:?} old, by {:?}", receipt.age, receipt.tier),
+///     (None, Status::StoreUnavailable) => println!("the store did not answer"),
+///     (None, why) => println!("nothing: {}", why.as_str()),
+/// }
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
@@ -12,7 +24,7 @@ pub struct Receipt {
     pub tier: Option<Tier>,
     /// How long ago the value was made; `None` for a miss.
     pub age: Option<Duration>,
-    /// How much longer it is fresh; zero when it is not; `None` for a miss.
+    /// How much longer it is fresh; zero when it is not any more; `None` for a miss.
     pub fresh_for: Option<Duration>,
     /// How it stands, or why there is nothing.
     pub status: Status,

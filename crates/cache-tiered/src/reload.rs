@@ -19,7 +19,16 @@ impl Cache {
     /// What this process was loading for the key before is not kept, and nobody joins it. Calls at a time share a load only
     /// if it began after each of them. Others read the old value meanwhile. If somebody else writes the key meanwhile, that
     /// write stays and this value is not kept. Where nothing is cached this is [`delete`](Cache::delete) and
-    /// [`get_or_load`](Cache::get_or_load).
+    /// [`get_or_load`](Cache::get_or_load). The load is a task of its own and goes on if its callers leave.
+    ///
+    /// ```
+    /// # use cache_tiered::{Cache, Error, Loaded};
+    /// # use std::time::Duration;
+    /// # async fn example(cache: &Cache) -> Result<(), Error> {
+    /// let load = || async { Loaded::Ok("rainy".to_owned()) };
+    /// let weather = cache.reload("weather:paris", Duration::from_secs(3600), load).await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     /// As [`get_or_load`](Cache::get_or_load). A load that fails is an error although there is an older value.

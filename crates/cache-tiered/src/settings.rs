@@ -7,40 +7,53 @@ use cache_core::{Format, LoadOptions, Problems, Ttl};
 
 use crate::breaker::BreakerSettings;
 
-/// What reads and fills do when the store fails.
+/// What reads and `set` do when the store fails. Loads go on without it in either case, and invalidations are queued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnStoreError {
-    /// Go on with tier 1 and the loader; the failure is counted.
+    /// Go on with what this process has: a read misses, what is set is served here and written later. The failure is counted.
     #[default]
     Degrade,
-    /// Fail with the store's error.
+    /// Fail with the store's error; what was to be set is kept nowhere.
     Fail,
 }
 
-/// The policy of a cache. Durations are checked when the cache is built.
+/// The policy of a cache. All of it is checked when the cache is built: what is out of range is an error, never rounded.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_tiered::{Compression, Settings, Ttl};
+///
+/// let mut settings = Settings::default();
+/// settings.default_ttl = Ttl::new(Duration::from_secs(1800))?;
+/// settings.stale_for = Duration::from_secs(600);
+/// settings.compression = Compression::off();
+/// # Ok::<(), cache_tiered::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
     /// How long an entry is fresh when the caller does not say: 1 ms to 365 days, 1 h by default.
     pub default_ttl: Ttl,
-    /// How long after that it may be served stale when the caller does not say: 0 to 365 days, 0 by default.
+    /// How long after that it may be served stale when the caller does not say: 0 (not at all, the default) to 365 days.
     pub stale_for: Duration,
-    /// How values are serialised.
+    /// How values are serialised: MessagePack by default, or JSON. bincode is an error, because it needs a schema for each type.
     pub format: Format,
-    /// Whether and how stored values are compressed.
+    /// Whether and how stored values are compressed: by LZ4 above 1000 bytes by default. Tier 1 holds them as they are.
     pub compression: Compression,
-    /// How large values may be.
+    /// How large values may be, in bytes: when serialised 8 MiB by default, at least 1 and at most what they may come to when
+    /// decompressed, 64 MiB by default. What is longer cannot be set, and is passed over when it is found.
     pub limits: Limits,
-    /// The longest that a call of the store may take: 1 ms to 1 minute, 250 ms by default.
+    /// The longest that a call of the store may take: 1 ms to 1 minute, 250 ms by default. It bounds all that one write asks of
+    /// the store together.
     pub store_timeout: Duration,
-    /// The longest that a load may take: 1 ms to 1 day, 30 s by default.
+    /// The longest that a load may take: 1 ms to 1 day, 30 s by default. All who wait for it are freed then, with a `Timeout`.
     pub load_timeout: Duration,
     /// How long a claim to load lasts unless its owner prolongs it: 10 ms to 5 minutes, 5 s by default.
     pub claim_ttl: Ttl,
     /// How long after a failed load its error answers at once: 0 (not at all) to 1 hour, 1 s by default.
     pub negative_window: Duration,
-    /// What reads and fills do when the store fails.
+    /// What reads and `set` do when the store fails: go on without it by default.
     pub on_store_error: OnStoreError,
     /// How long after the last sign of life of the link to the store tier 1 goes on answering as if it were told of every
     /// change: 100 ms to 1 minute, 1 s by default. The link is asked for one every 250 ms.
@@ -51,7 +64,7 @@ pub struct Settings {
     /// How long a copy answers whose later changes the store does not announce, counted from when the store was asked: 0
     /// (none is kept) to 1 hour, 1 s by default, which is what a lease allows too.
     pub untracked_max_age: Duration,
-    /// When the store is left alone because it fails.
+    /// When the store is left alone because it fails: after 5 failures in a row, for 30 s, by default.
     pub breaker: BreakerSettings,
     /// The most keys and tags for which something is kept to be told to the store when it is back: 1 to 100 000,
     /// 10 000 by default. What is too much becomes one clear of the namespace.
@@ -66,7 +79,8 @@ pub struct Settings {
     /// [`invalidate_tag`](crate::Cache::invalidate_tag) are refused then, unless they are
     /// [`confirmed`](crate::Cache::confirmed). Off by default.
     pub production: bool,
-    /// The keys that stored values are sealed with. With them values that are not sealed are refused, and removed.
+    /// The keys that stored values are sealed with; none by default. With them values that are not sealed are refused, and
+    /// removed.
     #[cfg(feature = "seal")]
     pub sealing: Option<cache_codec::Keyring>,
 }
@@ -99,7 +113,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Adds what is wrong with these settings to `problems`.
+    /// Adds what is wrong with these settings to `problems`, as [`CacheBuilder::build`](crate::CacheBuilder::build) does.
     pub fn check(&self, problems: &mut Problems) {
         let mut within = |name: &str, value: Duration, least: Duration, most: Duration| {
             problems.check(value >= least && value <= most, || {

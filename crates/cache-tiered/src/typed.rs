@@ -56,7 +56,7 @@ impl Cache {
 }
 
 impl<T: Data> TypedCache<T> {
-    /// What is meant where a call's options say nothing: a TTL, or any [`LoadOptions`]. Checked by each call.
+    /// What is meant where a call's options say nothing: a TTL, or any [`LoadOptions`]; nothing by default. Checked by each call.
     #[must_use]
     #[doc(alias = "ttl")]
     pub fn options(mut self, options: impl Into<LoadOptions>) -> Self {

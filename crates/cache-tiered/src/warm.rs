@@ -28,7 +28,7 @@ pub struct WarmOptions {
     progress: Option<Arc<dyn Fn(Progress) + Send + Sync>>,
 }
 
-/// How far it is.
+/// How far a [`warm`](Cache::warm) or [`preload`](Cache::preload) is, in keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -41,7 +41,7 @@ pub struct Progress {
 }
 
 impl WarmOptions {
-    /// The most keys at a time.
+    /// The most keys under way at a time.
     pub const MAX_CONCURRENCY: usize = 1000;
 
     /// How many keys are under way at a time: 1 to 1000, 8 by default.
@@ -131,7 +131,8 @@ impl Cache {
     }
 
     /// Loads what is not there of `keys`, some at a time: as many [`get_or_load`](Cache::get_or_load)s, so a key that is
-    /// being loaded already is waited for, and one that is there is not loaded.
+    /// being loaded already is waited for, and one that is there is not loaded. Dropping the future begins no further load; those
+    /// under way go on.
     ///
     /// ```
     /// # use cache_tiered::{Cache, Error, Loaded, WarmOptions};

@@ -20,10 +20,12 @@ use crate::watched::Wrote;
 use crate::writing::Write;
 
 impl Cache {
-    /// Stores a value under `key`. A `Duration` as options is the TTL, `()` means the cache's defaults.
+    /// Stores a value under `key`, in place of what is there. A `Duration` as options is the TTL (1 ms to 365 days), `()` means the
+    /// cache's defaults.
     ///
     /// The value is serialised once, here. When this returns, no read of any process that is in step with the store
-    /// gets an older value. Dropping the future leaves either the old or the new value.
+    /// gets an older value. Dropping the future leaves either the old or the new value, and queues nothing for a store that is
+    /// away.
     ///
     /// ```
     /// # use cache_tiered::{Cache, Error, SetOptions};
@@ -53,11 +55,28 @@ impl Cache {
         Box::pin(self.engine.traced("set", key, self.engine.write(key, encoded, keep))).await
     }
 
-    /// Removes the value of `key`: it is gone, also as a stale one, and what is being loaded for it is not kept.
+    /// Removes the value of `key`: it is gone, also as a stale one, and what is being loaded for it is not kept. That nothing was
+    /// there is no error.
+    ///
+    /// A future that is dropped while it waits has let go of the value in this process. Whether the store has, is not known, and
+    /// nothing is queued: delete again.
+    ///
+    /// ```
+    /// # use cache_tiered::{Cache, Error};
+    /// # async fn example(cache: &Cache) -> Result<(), Error> {
+    /// match cache.delete("user:42").await {
+    ///     // The store is away: the value is gone here, and there as soon as it is back.
+    ///     Err(error) if error.is_queued() => println!("{error}"),
+    ///     other => other?,
+    /// }
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
-    /// As [`Cache::set`]; if the store is away, [`ErrorKind::Unavailable`] with [`Error::is_queued`]: this process has let
-    /// go of the value, and the store will be told as soon as it is back.
+    /// [`ErrorKind::Validation`] or [`ErrorKind::TooLarge`] for a bad key, [`ErrorKind::Closed`]; if the store is away,
+    /// [`ErrorKind::Unavailable`] with [`Error::is_queued`] and the store's error as its source: this process has let go of the
+    /// value, and the store will be told as soon as it is back. Any other error of the store's is handed on as it is, and nothing
+    /// is queued.
     #[doc(alias = "invalidate")]
     pub async fn delete(&self, key: impl AsRef<str> + Send) -> Result<(), Error> {
         let key = key.as_ref();
@@ -66,7 +85,8 @@ impl Cache {
     }
 
     /// Makes the value of `key` stale: `get` misses from now on, and `get_or_load` may serve it while it loads a new
-    /// one, for as long as its `stale_for` says. Without a `stale_for` it is gone.
+    /// one, for as long as its `stale_for` says, counted from now. Without a `stale_for` it is gone. With a store that is two round
+    /// trips or more, in all no longer than `store_timeout`; a future that is dropped is as with [`Cache::delete`].
     ///
     /// # Errors
     /// As [`Cache::delete`].

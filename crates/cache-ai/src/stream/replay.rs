@@ -16,13 +16,13 @@ pub enum Replay {
     /// All events at once, as they were recorded. An answer that was not streamed comes in as few events as may be.
     #[default]
     AtOnce,
-    /// In the rhythm in which they were recorded.
+    /// In the rhythm in which they were recorded, to the millisecond. An answer that was not streamed comes at once.
     AsRecorded,
     /// In pieces of at most so many characters, so long after one another.
     Rechunked {
-        /// The most characters in an event.
+        /// The most characters in an event; 0 counts as 1.
         characters: usize,
-        /// From one event to the next.
+        /// From one event to the next; 0 for all at once. The first comes at once.
         every: Duration,
     },
 }

@@ -37,7 +37,7 @@ impl Serve {
         Self { monitor, address: Ipv4Addr::LOCALHOST.into(), port: 0, is_open: false, hosts: Vec::new() }
     }
 
-    /// The port; 0, the default, for one that is free.
+    /// The port, 0 to 65535; 0, the default, for one that is free.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
@@ -56,7 +56,7 @@ impl Serve {
         self
     }
 
-    /// A name under which it may be asked, without a port: `cache.internal`. May be called several times.
+    /// A name under which it may be asked, without a port: `cache.internal`. None by default; may be called several times.
     pub fn host(mut self, name: impl Into<String>) -> Self {
         self.hosts.push(name.into());
         self
@@ -111,7 +111,7 @@ impl IntoFuture for Serve {
     type Output = Result<Served, Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    /// Begins to listen, on the runtime that polls it.
+    /// Begins to listen, on the runtime that polls it. Dropping the future before leaves nothing behind.
     ///
     /// Errors: [`Configuration`](ErrorKind::Configuration), listing all that is not allowed;
     /// [`Unavailable`](ErrorKind::Unavailable) if the address cannot be had.

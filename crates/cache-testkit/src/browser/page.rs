@@ -105,7 +105,7 @@ impl Page {
         Ok(())
     }
 
-    /// A picture of the page from its top, as PNG: as high as the page is, or as `most` pixels.
+    /// A picture of the page from its top, as PNG: as high as the page is, but no higher than `most` pixels.
     ///
     /// # Errors
     /// The browser does not do it.

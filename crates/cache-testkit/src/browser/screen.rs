@@ -10,12 +10,12 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// 1280 by 900, light.
+    /// 1280 by 900 pixels, light.
     pub fn desktop() -> Self {
         Self { width: 1280, height: 900, is_phone: false, is_dark: false }
     }
 
-    /// 360 by 740, light.
+    /// 360 by 740 pixels, light.
     pub fn phone() -> Self {
         Self { width: 360, height: 740, is_phone: true, is_dark: false }
     }

@@ -56,6 +56,19 @@ pub struct Counters {
 
 /// A proxy on a loopback port, with a thread and a runtime of its own: it goes on when the runtime of a test is busy
 /// or its time stands still. Dropping it ends its connections.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use cache_testkit::proxy::Fault;
+/// use cache_testkit::{FaultProxy, RedisServer};
+///
+/// let server = RedisServer::shared_or_launch()?;
+/// let proxy = FaultProxy::start(server.addr())?;
+/// // … a client that connects to proxy.url() …
+/// proxy.set(Fault::Delay { by: Duration::from_millis(100), jitter: Duration::ZERO });
+/// assert!(proxy.counters().open.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct FaultProxy {
     addr: SocketAddr,
     shared: Arc<Shared>,

@@ -6,6 +6,14 @@ use std::path::Path;
 use super::Way;
 
 /// What a launched server is like. By default it keeps nothing on disk and asks for no password.
+///
+/// ```no_run
+/// use cache_testkit::redis::{Options, RedisServer};
+///
+/// let options = Options::new().password("of the test").arguments(["--maxmemory", "1mb"]);
+/// let server = RedisServer::launch(&options)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Options {
     pub(super) way: Option<Way>,

@@ -7,6 +7,15 @@ use cache_core::{Capability, Clock, Feed};
 use super::ReferenceServer;
 
 /// Takes abilities away from a [`ReferenceServer`], so that code can be tested against lesser stores.
+///
+/// ```
+/// use cache_core::{Feed, Store};
+/// use cache_testkit::{FakeClock, ReferenceServer};
+///
+/// let server = ReferenceServer::builder(FakeClock::new()).without_claims().feed(Feed::None).max_value(1000).build();
+/// let can = server.connect().capability();
+/// assert_eq!((can.claims, can.marks, can.max_value), (false, true, 1000));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ReferenceBuilder {
     clock: Arc<dyn Clock>,

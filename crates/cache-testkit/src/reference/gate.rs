@@ -26,7 +26,7 @@ impl Gate {
         (Self { latches: Arc::clone(&latches) }, latches)
     }
 
-    /// Ends when a call waits at the gate, or has waited there.
+    /// Ends when a call waits at the gate, or has waited there. Dropping the future changes nothing.
     pub async fn reached(&self) {
         wait(&self.latches.reached).await;
     }
