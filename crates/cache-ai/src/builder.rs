@@ -125,12 +125,12 @@ impl AiCacheBuilder {
             }
             (local, _) => local,
         };
-        let mut builder = Cache::builder(namespace.clone()).settings(settings).timer(Arc::clone(&timer));
-        if let Some(local) = &local {
-            builder = builder.local(Arc::clone(local));
+        let mut builder = Cache::builder(namespace).settings(settings).timer(Arc::clone(&timer));
+        if let Some(local) = local {
+            builder = builder.local(local);
         }
-        if let Some(store) = &store {
-            builder = builder.store(Arc::clone(store));
+        if let Some(store) = store {
+            builder = builder.store(store);
         }
         if let Some(observer) = observer {
             builder = builder.observer(observer);
@@ -144,8 +144,6 @@ impl AiCacheBuilder {
             only_if_cached: ai.only_if_cached,
             admission,
             worth,
-            local,
-            store,
             timer,
             books: Books::new(ai.prices),
             counters: Default::default(),

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use cache_core::{Error, LocalTier, Namespace, Store, Timer};
+use cache_core::{Error, Namespace, Timer};
 use cache_tiered::{Cache, Confirm};
 
 use crate::admission::AdmittingTier;
@@ -38,8 +38,6 @@ pub(crate) struct Shared {
     pub(crate) only_if_cached: bool,
     pub(crate) admission: Option<Arc<AdmittingTier>>,
     pub(crate) worth: Option<Arc<WorthTier>>,
-    pub(crate) local: Option<Arc<dyn LocalTier>>,
-    pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) timer: Arc<dyn Timer>,
     pub(crate) books: Books,
     pub(crate) counters: Counters,

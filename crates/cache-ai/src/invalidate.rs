@@ -60,12 +60,10 @@ impl AiCache {
         self.confirmed.as_ref().unwrap_or(self.cache()).invalidate_tag(which.tag()).await
     }
 
-    /// How many answers [`invalidate`](Self::invalidate) would void now. Looks at every stored answer; of a store that cannot list
-    /// its keys only at what tier 1 has.
+    /// How many answers [`invalidate`](Self::invalidate) would void now. Looks at every stored answer.
     ///
     /// # Errors
-    /// The store's, if it cannot list its keys just now; a value that it does not give counts as none unless `OnStoreError::Fail` is
-    /// set.
+    /// As [`cache_tiered::Cache::keys`]: an answer that the store does not give is never left out silently.
     #[doc(alias = "dry_run")]
     pub async fn count(&self, which: &Which) -> Result<u64, Error> {
         let (tag, mut count) = (which.tag(), 0);

@@ -1,8 +1,9 @@
 //! Everything that is stored, for counting and for export.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use cache_core::{Error, Namespace};
+use cache_core::{Error, ErrorKind, Status};
+use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::cache::AiCache;
@@ -36,14 +37,21 @@ pub struct StoredAnswers {
 const BATCH: usize = 128;
 
 impl AiCache {
-    /// Shows every answer that is stored and fresh.
+    /// Shows every answer that is stored and fresh, and fails rather than leave one out that the store did not give.
     pub(crate) async fn each_stored(&self, mut visit: impl FnMut(&str, &AnyEntry)) -> Result<(), Error> {
-        let names: Vec<String> = self.names().await?.into_iter().collect();
+        let names = self.shared.cache.keys("ai:*").await?;
         for names in names.chunks(BATCH) {
-            let entries = self.shared.cache.get_many::<AnyEntry>(names).await?;
-            for (name, entry) in names.iter().zip(entries) {
-                if let Some(entry) = entry {
-                    visit(name, &entry);
+            let reads = names.iter().map(|name| self.shared.cache.get_with_receipt::<AnyEntry>(name));
+            for (name, read) in names.iter().zip(join_all(reads).await) {
+                match read? {
+                    (Some(entry), _) => visit(name, &entry),
+                    (None, receipt) if receipt.status == Status::StoreUnavailable => {
+                        return Err(Error::new(
+                            ErrorKind::Unavailable,
+                            "the store did not give every answer",
+                        ));
+                    }
+                    (None, _) => {}
                 }
             }
         }
@@ -51,8 +59,7 @@ impl AiCache {
     }
 
     /// What is stored and fresh, by operation, model and tenant, the most answers first. Looks at every stored answer. What was
-    /// saved so far only the processes know that answered: see [`ledger`](Self::ledger). Of a store that cannot list its keys only what
-    /// tier 1 has is seen.
+    /// saved so far only the processes know that answered: see [`ledger`](Self::ledger).
     ///
     /// # Errors
     /// As [`count`](Self::count).
@@ -80,31 +87,4 @@ impl AiCache {
         lines.sort_by_key(|line| std::cmp::Reverse(line.answers));
         Ok(lines)
     }
-
-    async fn names(&self) -> Result<BTreeSet<String>, Error> {
-        /// Keys that the store looks at for one answer.
-        const PAGE: usize = 512;
-        let mut names = BTreeSet::new();
-        let namespace = self.shared.cache.namespace().clone();
-        if let Some(store) = self.shared.store.as_ref().filter(|store| store.capability().scan) {
-            let mut cursor = Some(0);
-            while let Some(at) = cursor {
-                let page = store.scan(&namespace, at, PAGE).await?;
-                names.extend(page.keys.iter().filter_map(|key| ours(&namespace, key)));
-                cursor = page.next;
-            }
-        }
-        if let Some(local) = &self.shared.local {
-            local.for_each(self.shared.timer.now(), &mut |key, _| {
-                if key.starts_with("ai:") {
-                    names.insert(key.to_owned());
-                }
-            });
-        }
-        Ok(names)
-    }
-}
-
-fn ours(namespace: &Namespace, full: &str) -> Option<String> {
-    namespace.strip(full.as_bytes()).filter(|key| key.starts_with("ai:")).map(str::to_owned)
 }

@@ -57,7 +57,7 @@ impl AiCache {
     /// Writes every stored answer as JSON Lines: a header, a line for each with its checksum, an end.
     ///
     /// What stands readable in names is written too. All answers are held in memory meanwhile, and writing blocks the task's thread:
-    /// give it a file or a buffer. Of a store that cannot list its keys only what tier 1 has is written. A future that is dropped, or
+    /// give it a file or a buffer. A future that is dropped, or
     /// an error, leaves a file without its end, which [`import`](Self::import) refuses.
     ///
     /// ```
@@ -71,7 +71,7 @@ impl AiCache {
     /// ```
     ///
     /// # Errors
-    /// The store's; [`ErrorKind::Unavailable`] with the writer's as the source; [`ErrorKind::Codec`] for an answer that is no JSON.
+    /// As [`cache_tiered::Cache::keys`]; [`ErrorKind::Unavailable`] with the writer's as the source; [`ErrorKind::Codec`] for an answer that is no JSON.
     pub async fn export(&self, mut out: impl Write + Send) -> Result<Transferred, Error> {
         let mut records = Vec::new();
         self.each_stored(|name, entry| records.push((name.to_owned(), entry.clone()))).await?;

@@ -155,10 +155,7 @@ fn a_bad_value_is_an_error_with_the_name_of_its_variable() {
         refused([("CACHE_PRESET", "web")])
             .starts_with("CACHE_PRESET names no preset, there are: web_app, testing")
     );
-    assert_eq!(
-        refused([("CACHE_CONFIG", "/nowhere.toml")]),
-        "/nowhere.toml: there is no such file"
-    );
+    assert_eq!(refused([("CACHE_CONFIG", "/nowhere.toml")]), "/nowhere.toml: there is no such file");
 }
 
 #[tokio::test]

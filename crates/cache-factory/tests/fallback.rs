@@ -165,10 +165,9 @@ async fn a_password_file_that_cannot_be_used_is_an_error() {
         redis.password_file = Some(file.to_owned());
         config
     };
-    for (content, problem) in [
-        (None, "there is no such file"),
-        (Some("\nsecond line"), "its first line is empty"),
-    ] {
+    for (content, problem) in
+        [(None, "there is no such file"), (Some("\nsecond line"), "its first line is empty")]
+    {
         if let Some(content) = content {
             std::fs::write(&file, content).unwrap();
         }
