@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use cache_core::{Error, ErrorKind};
+use cache_core::Error;
 use redis::{Cmd, Value};
 
 use crate::client::Client;
@@ -44,7 +44,7 @@ impl RedisServer {
     /// One round trip.
     ///
     /// # Errors
-    /// [`Unavailable`](ErrorKind::Unavailable) or [`Timeout`](ErrorKind::Timeout) if the server cannot be reached, does not let us in,
+    /// [`Unavailable`](cache_core::ErrorKind::Unavailable) or [`Timeout`](cache_core::ErrorKind::Timeout) if the server cannot be reached, does not let us in,
     /// or the connection is given up before it has answered.
     pub async fn ping(&self) -> Result<(), Error> {
         self.ask(&redis::cmd("PING")).await.map(drop)
@@ -136,7 +136,7 @@ impl RedisServer {
     /// A page may be empty and not the last.
     ///
     /// # Errors
-    /// As [`ping`](Self::ping), and [`Configuration`](ErrorKind::Configuration) if this user may not scan.
+    /// As [`ping`](Self::ping), and [`Configuration`](cache_core::ErrorKind::Configuration) if this user may not scan.
     pub async fn scan(&self, pattern: &[u8], cursor: u64, count: usize) -> Result<RawPage, Error> {
         let mut command = redis::cmd("SCAN");
         command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(count.max(1));
@@ -163,7 +163,7 @@ impl RedisServer {
     async fn allowed(&self, command: &Cmd) -> Result<Option<Value>, Error> {
         match self.ask(command).await {
             Ok(answer) => Ok(Some(answer)),
-            Err(error) if error.is_retryable() || error.kind() == ErrorKind::Unavailable => Err(error),
+            Err(error) if error.is_retryable() => Err(error),
             Err(_) => Ok(None),
         }
     }

@@ -142,7 +142,7 @@ impl Table for CacheConfig {
         fields.field("claims", "Whether a key is loaded by one process at a time.", &Flag, &mut self.claims);
         fields.field(
             "on_store_error",
-            "What reads and fills do when the store fails.",
+            "What reads and `set` do when the store fails. Loads go on.",
             &OneOf(&["degrade", "fail"]),
             &mut self.on_store_error,
         );
