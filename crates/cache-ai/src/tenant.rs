@@ -80,9 +80,8 @@ impl Tenant {
 fn looks_like_a_credential(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     let any_case = ["sk-", "sk_", "gsk_", "bearer ", "basic ", "ghp_", "github_pat_", "glpat-", "hf_"];
-    let slack = lower.starts_with("xox") && lower.as_bytes().get(4) == Some(&b'-');
-    slack
-        || any_case.iter().any(|it| lower.starts_with(it))
+    let slack = ["xoxa-", "xoxb-", "xoxe-", "xoxp-", "xoxr-", "xoxs-"];
+    any_case.iter().chain(&slack).any(|it| lower.starts_with(it))
         || ["AKIA", "AIza", "eyJ"].iter().any(|it| name.starts_with(it))
 }
 

@@ -9,17 +9,35 @@ use crate::target::Target;
 
 /// The commands without which the cache does not work, and those without which it works less well.
 const NEEDED: &[&[&str]] = &[
+    &["GET", KEY],
     &["GETRANGE", KEY, "0", "1"],
+    &["STRLEN", KEY],
+    &["EXISTS", KEY],
     &["PTTL", KEY],
     &["SET", KEY, "x", "PX", "1"],
+    &["DEL", KEY],
     &["UNLINK", KEY],
+    &["MULTI"],
+    &["EXEC"],
     &["EVALSHA", "x", "1", KEY],
-    &["EVAL", "x", "1", KEY],
+    &["SCRIPT", "LOAD", "x"],
+    &["ZADD", MARKS, "1", "n"],
+    &["ZCARD", MARKS],
+    &["ZINCRBY", MARKS, "1", "n"],
     &["ZMSCORE", MARKS, "n"],
+    &["ZRANGE", MARKS, "0", "1"],
+    &["ZRANGEBYSCORE", MARKS, "0", "1"],
+    &["ZREMRANGEBYSCORE", MARKS, "0", "1"],
+    &["ZSCORE", MARKS, "n"],
     &["PING"],
 ];
-const WANTED: &[&[&str]] =
-    &[&["SCAN", "0"], &["INFO"], &["CLIENT", "TRACKING", "ON", "NOLOOP"], &["CONFIG", "GET", "maxmemory"]];
+const WANTED: &[&[&str]] = &[
+    &["SCAN", "0"],
+    &["INFO"],
+    &["CLIENT", "TRACKING", "ON", "NOLOOP"],
+    &["CLIENT", "KILL", "ID", "1"],
+    &["CONFIG", "GET", "maxmemory"],
+];
 
 /// They stand for a key of the namespace and for its marks.
 const KEY: &str = "{key}";
@@ -75,7 +93,7 @@ async fn denied(
             .collect();
         match target.server().may(user, &real).await? {
             Some(true) => {}
-            Some(false) if command[0] == "CLIENT" || command[0] == "CONFIG" => {
+            Some(false) if ["CLIENT", "CONFIG", "SCRIPT"].contains(&command[0]) => {
                 denied.push(format!("{} {}", command[0], command[1]));
             }
             Some(false) => denied.push(command[0].to_owned()),
