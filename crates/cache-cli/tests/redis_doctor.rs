@@ -3,6 +3,8 @@
 
 mod common;
 
+use cache_factory::durations::mins;
+use cache_factory::{CacheConfig, CacheFactory, Loaded, SetOptions};
 use cache_testkit::redis::{Options, RedisServer};
 use common::{Ran, fresh, program, run, run_json, shared};
 use serde_json::Value;
@@ -82,6 +84,58 @@ fn a_user_without_rights_fails() {
     );
     assert_eq!(level(&report, "rights"), "fail", "{report}");
     ran.assert_without("canary");
+}
+
+/// The commands of the guide that make a user, in words, for this namespace and password.
+fn rules(namespace: &str, password: &str) -> Vec<Vec<String>> {
+    let page = include_str!("../../../docs/guide/deploying.md");
+    let own = |word: &str| word.replace("~shop:", &format!("~{namespace}:")).replace("PASSWORD", password);
+    let lines = page.lines().filter(|line| line.starts_with("ACL SETUSER"));
+    lines.map(|line| line.split(' ').map(own).collect()).collect()
+}
+
+#[tokio::test]
+async fn the_rights_that_the_guide_names_are_enough_and_none_is_too_much() {
+    let bounded = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
+    let server = RedisServer::launch(&Options::new().arguments(bounded)).unwrap();
+    let send = |words: &[String]| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        server.command(&words).unwrap()
+    };
+    let rules = rules("app", "canary");
+    rules.iter().for_each(|rule| drop(send(rule)));
+    let url = format!("redis://shop:canary@{}/0", server.addr());
+    let doctor = || Ran::of(program().args(["--json", "--url", &url, "--namespace", "app", "doctor"])).json();
+    let report = doctor();
+    assert_eq!(report["status"], "ok", "{report}");
+
+    let toml = format!(
+        "namespace = 'app'\non_store_error = 'fail'\n[redis]\nurl = '{url}'\nfail_on_connection_error = true"
+    );
+    let cache = CacheFactory::new().from_config(CacheConfig::from_toml(&toml).unwrap()).await.unwrap();
+    let large = "x".repeat(300_000);
+    cache.set("large", &large, SetOptions::ttl(mins(5)).tag("t")).await.unwrap();
+    assert!(cache.set_many(&[("a", 1), ("b", 2)], mins(5)).await.unwrap().failed.is_empty());
+    for _ in 0..2 {
+        cache.get_or_load("loaded", mins(5), || async { Loaded::Ok(7) }).await.unwrap();
+        cache.invalidate_tag("t").await.unwrap();
+    }
+    cache.reload("loaded", mins(5), || async { Loaded::Ok(8) }).await.unwrap();
+    assert_eq!(cache.keys("*").await.unwrap(), ["a", "b", "loaded"]);
+    cache.expire("a").await.unwrap();
+    cache.delete("b").await.unwrap();
+    cache.clear().await.unwrap();
+    assert!(cache.health().await.reasons.is_empty(), "{:?}", cache.health().await);
+    // What was refused stands in the server's log.
+    let refused = server.command(&["ACL", "LOG"]).unwrap();
+    assert!(!format!("{refused:?}").contains("toplevel"), "{refused:?}");
+
+    for needed in rules[0].iter().filter_map(|word| word.strip_prefix('+')) {
+        send(&["ACL".into(), "SETUSER".into(), "shop".into(), format!("-{needed}")]);
+        let report = doctor();
+        assert_ne!(report["status"], "ok", "without {needed}: {report}");
+        send(&["ACL".into(), "SETUSER".into(), "shop".into(), format!("+{needed}")]);
+    }
 }
 
 #[test]
