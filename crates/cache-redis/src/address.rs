@@ -6,11 +6,15 @@ use std::path::PathBuf;
 use cache_core::{Error, ErrorKind};
 use redis::{ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo};
 
+use crate::tls::{Files, Tls};
+
 /// A server, a database and the credentials. `Debug` and `Display` show no credentials.
 #[derive(Clone)]
 pub(crate) struct Address {
     pub(crate) endpoint: Endpoint,
     pub(crate) sign_in: RedisConnectionInfo,
+    /// Encryption; none unless the scheme asks for it.
+    pub(crate) tls: Option<Tls>,
 }
 
 /// What to open a socket to.
@@ -20,22 +24,25 @@ pub(crate) enum Endpoint {
     Unix(PathBuf),
 }
 
-const FORMS: &str = "redis://[user:password@]host[:port][/database] and \
+const FORMS: &str = "redis://[user:password@]host[:port][/database], rediss:// for TLS, and \
                      unix:///path/to/socket[?db=database&user=…&pass=…] are allowed";
 
 impl Address {
-    /// Reads a URL, and takes a password that stands beside it.
+    /// Reads a URL, and takes a password and files for TLS that stand beside it.
     ///
     /// # Errors
     /// [`ErrorKind::Configuration`], without the URL, which may hold a password.
-    pub(crate) fn parse(url: &str, password: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn parse(url: &str, password: Option<&str>, files: &Files) -> Result<Self, Error> {
         let refuse =
             |what: &str| Err(Error::new(ErrorKind::Configuration, format!("redis_url: {what}; {FORMS}")));
         let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        match scheme {
-            "redis" | "valkey" | "unix" | "redis+unix" | "valkey+unix" => {}
-            "rediss" | "valkeys" => return refuse("this build has no TLS"),
-            _ => return refuse("the scheme is not one of redis, valkey and unix"),
+        let is_encrypted = match scheme {
+            "redis" | "valkey" | "unix" | "redis+unix" | "valkey+unix" => false,
+            "rediss" | "valkeys" => true,
+            _ => return refuse("the scheme is not one of redis, rediss, valkey, valkeys and unix"),
+        };
+        if !is_encrypted && !files.is_empty() {
+            return refuse("ca_file, cert_file and key_file have no effect without TLS");
         }
         if url.contains('#') {
             return refuse("a fragment (`#…`) has no meaning; a `#` in a password is written %23");
@@ -49,7 +56,9 @@ impl Address {
         if names.into_iter().any(|name| !allowed.contains(&name)) {
             return refuse("the part after `?` names something that has no meaning here");
         }
-        let Ok(info) = url.into_connection_info() else {
+        // Who reads it knows nothing of encryption.
+        let plain = url.strip_prefix(scheme).filter(|_| is_encrypted).map(|rest| format!("redis{rest}"));
+        let Ok(info) = plain.as_deref().unwrap_or(url).into_connection_info() else {
             return refuse("it is not a URL of a server, or its database is not a number");
         };
         let endpoint = match info.addr() {
@@ -70,7 +79,14 @@ impl Address {
         if sign_in.username().is_some() && sign_in.password().is_none() {
             return refuse("there is a user without a password");
         }
-        Ok(Self { endpoint, sign_in: sign_in.set_protocol(ProtocolVersion::RESP3) })
+        let tls = match &endpoint {
+            Endpoint::Tcp { host, .. } if is_encrypted => match Tls::new(host, files) {
+                Ok(tls) => Some(tls),
+                Err(problem) => return refuse(&problem),
+            },
+            _ => None,
+        };
+        Ok(Self { endpoint, sign_in: sign_in.set_protocol(ProtocolVersion::RESP3), tls })
     }
 }
 
@@ -105,7 +121,7 @@ mod tests {
             ("unix:///run/redis.sock?db=2&pass=secret", "/run/redis.sock, database 2", None, Some("secret")),
             ("redis+unix:///run/redis.sock", "/run/redis.sock, database 0", None, None),
         ] {
-            let address = Address::parse(url, None).unwrap();
+            let address = Address::parse(url, None, &Files::default()).unwrap();
             assert_eq!(address.to_string(), shown);
             assert_eq!(address.sign_in.username(), user);
             assert_eq!(address.sign_in.password(), password);
@@ -115,9 +131,10 @@ mod tests {
 
     #[test]
     fn a_password_may_stand_beside_the_url_but_not_twice() {
-        let address = Address::parse("redis://ann@localhost", Some("secret")).unwrap();
+        let address = Address::parse("redis://ann@localhost", Some("secret"), &Files::default()).unwrap();
         assert_eq!((address.sign_in.username(), address.sign_in.password()), (Some("ann"), Some("secret")));
-        let error = Address::parse("redis://:secret@localhost", Some("secret")).unwrap_err();
+        let error =
+            Address::parse("redis://:secret@localhost", Some("secret"), &Files::default()).unwrap_err();
         assert!(error.message().contains("another beside it") && !error.message().contains("secret"));
     }
 
@@ -127,7 +144,7 @@ mod tests {
             "",
             "localhost:6379",
             "http://:secret@localhost",
-            "rediss://:secret@localhost",
+            "rediss+unix://:secret@localhost",
             "redis://",
             "redis://:secret@localhost/secret",
             "redis://:secret@localhost/-1",
@@ -139,10 +156,21 @@ mod tests {
             "unix:///run/redis.sock?passs=secret",
             "redis://:secret@localhost:99999",
         ] {
-            let error = Address::parse(url, None).unwrap_err();
+            let error = Address::parse(url, None, &Files::default()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Configuration, "{url}");
             let shown = format!("{error} {error:?}");
             assert!(shown.contains("are allowed") && !shown.contains("secret"), "{url}: {shown}");
         }
+    }
+
+    #[test]
+    fn files_for_tls_want_an_address_that_asks_for_it() {
+        let files = Files { ca: Some("ca.pem".into()), identity: None };
+        let error = Address::parse("redis://localhost", None, &files).unwrap_err();
+        assert!(error.message().contains("have no effect without TLS"), "{error}");
+        let error = Address::parse("rediss://localhost", None, &files).unwrap_err();
+        let said =
+            if cfg!(feature = "tls") { "ca_file ca.pem: there is no such file" } else { "the feature `tls`" };
+        assert!(error.message().contains(said), "{error}");
     }
 }

@@ -1,6 +1,7 @@
 //! How a store is put together.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use cache_core::{Clock, Error, FeedMode, Namespace, Problems, SystemClock};
 
 use crate::address::Address;
 use crate::store::RedisStore;
+use crate::tls::Files;
 
 /// Builds a [`RedisStore`]. `Debug` shows no credentials.
 ///
@@ -27,6 +29,7 @@ use crate::store::RedisStore;
 pub struct RedisStoreBuilder {
     url: String,
     password: Option<String>,
+    files: Files,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) connect_timeout: Duration,
     pub(crate) heartbeat: Duration,
@@ -41,6 +44,7 @@ impl RedisStoreBuilder {
         Self {
             url,
             password: None,
+            files: Files::default(),
             clock: Arc::new(SystemClock::new()),
             connect_timeout: Duration::from_secs(1),
             heartbeat: Duration::from_millis(250),
@@ -54,6 +58,20 @@ impl RedisStoreBuilder {
     /// The password, instead of one in the URL: both are an error.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
+        self
+    }
+
+    /// A file with the authorities that may have signed the server's certificate, in PEM, instead of those that the system trusts.
+    /// For addresses that begin with `rediss://`. It is read for each connection anew.
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.ca = Some(path.into());
+        self
+    }
+
+    /// Files with a certificate of one's own and its key, in PEM, for servers that want one. For addresses that begin with
+    /// `rediss://`. They are read for each connection anew, so that a renewed certificate is taken.
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.files.identity = Some((certificate.into(), key.into()));
         self
     }
 
@@ -109,11 +127,12 @@ impl RedisStoreBuilder {
     /// The store. Opens nothing yet: the first call does, or [`RedisStore::connected`].
     ///
     /// # Errors
-    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong: a URL that cannot be read or asks for TLS
-    /// (without the URL, which may hold a password), two passwords, what is out of range.
+    /// [`Configuration`](cache_core::ErrorKind::Configuration), listing all that is wrong: a URL that cannot be read, or asks for
+    /// TLS in a build without the feature `tls` (without the URL, which may hold a password), two passwords, files that cannot be read
+    /// or have no effect, what is out of range.
     pub fn build(self) -> Result<RedisStore, Error> {
         let mut problems = Problems::default();
-        let address = problems.take(Address::parse(&self.url, self.password.as_deref()));
+        let address = problems.take(Address::parse(&self.url, self.password.as_deref(), &self.files));
         let mut within = |name: &str, value: Duration, least: Duration, most: Duration| {
             problems.check(value >= least && value <= most, || {
                 format!("{name} is {value:?}, {least:?} to {most:?} are allowed")

@@ -1,5 +1,6 @@
 //! What a failure means for the caller and for the connection.
 
+use std::io;
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind};
@@ -55,12 +56,19 @@ impl Fault {
     }
 
     /// Connecting took longer than it may.
-    pub(crate) fn not_in_time(bound: Duration) -> Self {
-        let message = format!("the server did not let us in within {bound:?}");
+    pub(crate) fn not_in_time(bound: Duration, is_encrypted: bool) -> Self {
+        let hint = if is_encrypted { "; does it speak TLS at this port?" } else { "" };
+        let message = format!("the server did not let us in within {bound:?}{hint}");
         Self::new(ErrorKind::Timeout, Cause::Other, message)
     }
 
-    fn refused(reason: &str) -> Self {
+    /// Nothing answers at the address, or not any more.
+    pub(crate) fn unreachable(error: &io::Error) -> Self {
+        Self::new(ErrorKind::Unavailable, Cause::Other, format!("the server cannot be reached: {error}"))
+    }
+
+    /// It cannot be as the settings say.
+    pub(crate) fn refused(reason: impl Into<String>) -> Self {
         Self::new(ErrorKind::Configuration, Cause::Other, reason)
     }
 
@@ -201,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_connection_that_ends_is_away_and_wrong_credentials_are_refused() {
-        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         let fault = Fault::from(RedisError::from(refused));
         assert_eq!(
             (fault.error.kind(), fault.cause, fault.trouble()),

@@ -23,6 +23,7 @@ mod store;
 mod subscriber;
 mod supervisor;
 mod suspicion;
+mod tls;
 mod value;
 mod vitals;
 

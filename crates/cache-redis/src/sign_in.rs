@@ -1,7 +1,7 @@
 //! From an address to a connection that the server has let in.
 
 use std::future::Future;
-use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind};
@@ -16,8 +16,28 @@ use crate::address::{Address, Endpoint};
 use crate::fault::{Cause, Fault};
 
 /// Any kind of socket.
-pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {
+    /// What it says later of why it ended.
+    fn ending(&self) -> Ending {
+        Ending::default()
+    }
+}
+
+impl Socket for TcpStream {}
+#[cfg(unix)]
+impl Socket for tokio::net::UnixStream {}
+
+/// Why a socket has ended, if it knows better than who reads from it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ending(Arc<OnceLock<Fault>>);
+
+impl Ending {
+    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only what is encrypted knows better"))]
+    pub(crate) fn is(&self, fault: Fault) {
+        // The first reason is the one.
+        let _ = self.0.set(fault);
+    }
+}
 
 /// Makes the attempt a second time beside the first if that has not ended after `patience`. The first of them that ends
 /// counts.
@@ -44,10 +64,11 @@ pub(crate) async fn sign_in(
     config: &AsyncConnectionConfig,
 ) -> Result<(MultiplexedConnection, JoinSet<()>), Fault> {
     let stream = open(address).await?;
+    let ending = stream.ending();
     let sign_in = address.sign_in.clone().set_protocol(protocol);
     let (connection, moves_bytes) = MultiplexedConnection::new_with_config(&sign_in, stream, config.clone())
         .await
-        .map_err(sign_in_fault)?;
+        .map_err(|error| ending.0.get().cloned().unwrap_or_else(|| sign_in_fault(error)))?;
     let mut driver = JoinSet::new();
     driver.spawn(moves_bytes);
     Ok((connection, driver))
@@ -56,15 +77,20 @@ pub(crate) async fn sign_in(
 pub(crate) async fn open(address: &Address) -> Result<Box<dyn Socket>, Fault> {
     match &address.endpoint {
         Endpoint::Tcp { host, port } => {
-            let stream =
-                TcpStream::connect((host.as_str(), *port)).await.map_err(|error| unreachable(&error))?;
+            let stream = TcpStream::connect((host.as_str(), *port))
+                .await
+                .map_err(|error| Fault::unreachable(&error))?;
             // Without it a reply waits for the acknowledgement of the one before.
-            stream.set_nodelay(true).map_err(|error| unreachable(&error))?;
-            Ok(Box::new(stream))
+            stream.set_nodelay(true).map_err(|error| Fault::unreachable(&error))?;
+            Ok(match &address.tls {
+                Some(tls) => Box::new(tls.over(stream).await?),
+                None => Box::new(stream),
+            })
         }
         #[cfg(unix)]
         Endpoint::Unix(path) => {
-            let stream = tokio::net::UnixStream::connect(path).await.map_err(|error| unreachable(&error))?;
+            let stream = tokio::net::UnixStream::connect(path).await;
+            let stream = stream.map_err(|error| Fault::unreachable(&error))?;
             Ok(Box::new(stream))
         }
         #[cfg(not(unix))]
@@ -72,13 +98,6 @@ pub(crate) async fn open(address: &Address) -> Result<Box<dyn Socket>, Fault> {
             error: Error::new(ErrorKind::Configuration, "this platform has no Unix sockets"),
             cause: Cause::Other,
         }),
-    }
-}
-
-fn unreachable(error: &io::Error) -> Fault {
-    Fault {
-        error: Error::new(ErrorKind::Unavailable, format!("the server cannot be reached: {error}")),
-        cause: Cause::Other,
     }
 }
 

@@ -58,7 +58,9 @@ async fn attempt(shared: &Shared, link: LinkId) -> Result<Connected, Fault> {
         shut_out_the_given_up(shared, &connected.conn).await?;
         Ok(connected)
     };
-    timeout(bound, connecting).await.unwrap_or_else(|_| Err(Fault::not_in_time(bound)))
+    timeout(bound, connecting)
+        .await
+        .unwrap_or_else(|_| Err(Fault::not_in_time(bound, shared.wiring.address.tls.is_some())))
 }
 
 /// What was sent over an earlier connection must not be carried out after what is sent over this one.
