@@ -28,7 +28,6 @@ fn bad_use_is_2_and_an_unreachable_store_is_3() {
         &["warm", "tests/data/catalogue.jsonl"],
         &["import", "tests/data/catalogue.jsonl"],
         &["--url", "nonsense", "keys"],
-        &["--url", "rediss://127.0.0.1:1", "keys"],
         &["--config", "/no/such/file.toml", "keys"],
         &["--namespace", "", "--url", "redis://127.0.0.1:1", "keys"],
         &["explain", "text", "--operation", "qa", "--options", "{"],
@@ -38,8 +37,10 @@ fn bad_use_is_2_and_an_unreachable_store_is_3() {
         assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
         assert!(!ran.stderr.is_empty() && ran.stdout.is_empty(), "{arguments:?}: {ran:?}");
     }
-    let away = ran(&["--url", "redis://127.0.0.1:1", "keys"]);
-    assert_eq!(away.code, 3, "{away:?}");
+    for url in ["redis://127.0.0.1:1", "rediss://127.0.0.1:1"] {
+        let away = ran(&["--url", url, "keys"]);
+        assert_eq!(away.code, 3, "{away:?}");
+    }
 }
 
 #[test]

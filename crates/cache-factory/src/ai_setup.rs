@@ -1,6 +1,7 @@
 //! The settings of an AI cache that is about to be built.
 
 use std::future::{Future, IntoFuture};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,6 +127,8 @@ impl AiSetup {
         namespace(name: impl Into<String>);
         redis_url(url: impl Into<RedisUrl>);
         redis_password(password: impl Into<Secret>);
+        redis_ca_file(path: impl Into<PathBuf>);
+        redis_client_certificate(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>);
         connect_timeout(connect_timeout: Duration);
         fail_on_connection_error(fail: bool);
         store_timeout(store_timeout: Duration);

@@ -179,6 +179,12 @@ pub struct RedisConfig {
     /// The file that has the password in its first line, read each time that a setup is awaited; at most 4096 bytes long. Only one
     /// of this, `password` and a password in `url` is allowed.
     pub password_file: Option<PathBuf>,
+    /// [`CacheSetup::redis_ca_file`](crate::CacheSetup::redis_ca_file).
+    pub ca_file: Option<PathBuf>,
+    /// The certificate of [`CacheSetup::redis_client_certificate`](crate::CacheSetup::redis_client_certificate).
+    pub cert_file: Option<PathBuf>,
+    /// Its key.
+    pub key_file: Option<PathBuf>,
     /// [`CacheSetup::connect_timeout`](crate::CacheSetup::connect_timeout), 1 ms to 1 minute.
     pub connect_timeout: Option<Duration>,
     /// [`CacheSetup::fail_on_connection_error`](crate::CacheSetup::fail_on_connection_error).

@@ -80,6 +80,12 @@ fn build(server: &Server, clock: Arc<dyn Clock>) -> Result<RedisStore, Error> {
     if let Some(namespace) = &server.namespace {
         builder = builder.namespace(namespace);
     }
+    if let Some(path) = &server.ca_file {
+        builder = builder.ca_file(path);
+    }
+    if let Some((certificate, key)) = &server.certificate {
+        builder = builder.client_certificate(certificate, key);
+    }
     if let Some(password) = &server.password {
         builder = builder.password(password.expose());
     }

@@ -93,6 +93,14 @@ pub(crate) fn contradictions(config: &CacheConfig, problems: &mut Problems) {
     });
 }
 
+/// Adds what only half of is there.
+pub(crate) fn halves(config: &CacheConfig, problems: &mut Problems) {
+    let Some(redis) = &config.redis else { return };
+    problems.check(redis.cert_file.is_some() == redis.key_file.is_some(), || {
+        "a certificate and its key belong together: give both of cert_file and key_file, or none".to_owned()
+    });
+}
+
 fn check_redis(redis: &RedisConfig, problems: &mut Problems) {
     if let Some(given) = redis.connect_timeout.filter(|given| !presets::CONNECT_TIMEOUTS.contains(given)) {
         let (least, most) = (presets::CONNECT_TIMEOUTS.start(), presets::CONNECT_TIMEOUTS.end());

@@ -48,6 +48,9 @@ pub(crate) struct Server {
     pub(crate) url: RedisUrl,
     pub(crate) password: Option<Secret>,
     pub(crate) password_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// A certificate and its key.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
     pub(crate) connect_timeout: Duration,
     pub(crate) lease: Duration,
     pub(crate) feed: FeedMode,
@@ -111,6 +114,7 @@ fn resolved(
 
     ranges::check(&chosen, problems);
     ranges::contradictions(&chosen, problems);
+    ranges::halves(&chosen, problems);
     contradictions(&chosen, has_own_store, problems);
     missing_features(&chosen, place, problems);
     without_effect(&chosen, place, problems);
@@ -231,6 +235,8 @@ fn without_effect(chosen: &CacheConfig, place: Place, problems: &mut Problems) {
         let redis = chosen.redis.clone().unwrap_or_default();
         for (name, given) in [
             ("password", redis.password.is_some() || redis.password_file.is_some()),
+            ("ca_file", redis.ca_file.is_some()),
+            ("cert_file", redis.cert_file.is_some() || redis.key_file.is_some()),
             ("connect_timeout", redis.connect_timeout.is_some()),
             ("fail_on_connection_error", redis.fail_on_connection_error.is_some()),
             ("feed", redis.feed.is_some()),
@@ -249,6 +255,8 @@ fn server(preset: &Preset, chosen: &CacheConfig, lease: Duration, namespace: Opt
         url,
         password: redis.password,
         password_file: redis.password_file,
+        ca_file: redis.ca_file,
+        certificate: redis.cert_file.zip(redis.key_file),
         connect_timeout: redis.connect_timeout.unwrap_or(presets::CONNECT_TIMEOUT),
         lease,
         feed: redis.feed.unwrap_or_default(),

@@ -1,5 +1,6 @@
 //! The settings of a cache that is about to be built.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -197,7 +198,8 @@ impl CacheSetup {
         self
     }
 
-    /// The Redis behind it: `redis://user:password@host:port/database`, `unix:///path` or `redis+unix:///path?db=0`.
+    /// The Redis behind it: `redis://user:password@host:port/database`, `unix:///path` or `redis+unix:///path?db=0`; with TLS
+    /// `rediss://…` (feature `tls`).
     /// For presets the one on this machine by default; `for_testing` takes its database 15, the environment `development` database 1.
     ///
     /// An error in a build without the feature `redis`.
@@ -209,6 +211,25 @@ impl CacheSetup {
     /// The password of Redis, instead of one in its address: both are an error.
     pub fn redis_password(mut self, password: impl Into<Secret>) -> Self {
         self.redis().password = Some(password.into());
+        self
+    }
+
+    /// A file with the authorities that may have signed the certificate of Redis, in PEM, instead of those that the system trusts.
+    /// It is read for each connection anew. An error unless the address begins with `rediss://`.
+    pub fn redis_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.redis().ca_file = Some(path.into());
+        self
+    }
+
+    /// Files with a certificate of one's own and its key, in PEM, for a Redis that wants one. They are read for each connection
+    /// anew, so that a renewed certificate is taken. An error unless the address begins with `rediss://`.
+    pub fn redis_client_certificate(
+        mut self,
+        certificate: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        let redis = self.redis();
+        (redis.cert_file, redis.key_file) = (Some(certificate.into()), Some(key.into()));
         self
     }
 

@@ -145,3 +145,37 @@ async fn a_redis_table_names_the_feature_that_is_missing() {
         refused_with(from(text), "this build has no Redis: enable the feature `redis`").await;
     }
 }
+
+/// Whatever is said of certificates comes to who opens connections, who reads the files.
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn what_is_said_of_certificates_is_so() {
+    let folder = std::env::temp_dir();
+    let away = folder.join("cache-factory-no-such-file.pem");
+    let away = away.display();
+    for (toml, problem) in [
+        (
+            format!("url = 'rediss://localhost'\nca_file = '{away}'"),
+            "no-such-file.pem: there is no such file",
+        ),
+        (
+            format!("url = 'rediss://localhost'\ncert_file = '{away}'\nkey_file = '{away}'"),
+            "cert_file {away}: there is no such file",
+        ),
+        (format!("url = 'redis://localhost'\nca_file = '{away}'"), "have no effect without TLS"),
+        (
+            "url = 'rediss://localhost'\ncert_file = 'a.pem'".to_owned(),
+            "a certificate and its key belong together",
+        ),
+    ] {
+        let problem = problem.replace("{away}", &away.to_string());
+        let error = from(&format!("[redis]\n{toml}")).await.unwrap_err();
+        let is_said = error.message().contains(&problem);
+        assert!(error.kind() == ErrorKind::Configuration && is_said, "{problem}: {error}");
+    }
+    let setup = CacheFactory::new().for_web_app().redis_url("rediss://localhost").redis_ca_file("away.pem");
+    let error = setup.await.unwrap_err();
+    assert!(error.message().contains("ca_file away.pem: there is no such file"), "{error}");
+    let error = CacheFactory::new().from_config(CacheConfig::default()).redis_ca_file("x").await.unwrap_err();
+    assert!(error.message().contains("ca_file has no effect on a cache without Redis"), "{error}");
+}

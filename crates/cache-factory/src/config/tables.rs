@@ -92,7 +92,7 @@ impl Table for RedisConfig {
     fn visit<F: Fields>(&mut self, fields: &mut F) {
         fields.field(
             "url",
-            "Where it is: redis://user@host:port/database, or unix:///path.",
+            "Where it is: redis://user@host:port/database, rediss:// for TLS, or unix:///path.",
             &Text("an address like redis://127.0.0.1:6379/0"),
             &mut self.url,
         );
@@ -108,6 +108,19 @@ impl Table for RedisConfig {
             &Text("the path of a file"),
             &mut self.password_file,
         );
+        fields.field(
+            "ca_file",
+            "The authorities that may have signed the server's certificate, instead of those that the system trusts.",
+            &Text("the path of a file"),
+            &mut self.ca_file,
+        );
+        fields.field(
+            "cert_file",
+            "The certificate to show to a server that wants one.",
+            &Text("the path of a file"),
+            &mut self.cert_file,
+        );
+        fields.field("key_file", "Its key.", &Text("the path of a file"), &mut self.key_file);
         fields.field(
             "connect_timeout",
             "How long to wait for an attempt to connect, in seconds.",

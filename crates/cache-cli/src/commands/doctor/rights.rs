@@ -67,11 +67,15 @@ fn encryption(url: &str) -> Check {
         None => place.rsplit_once(':').map_or(place, |(host, _)| host),
     };
     let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if ["rediss", "valkeys"].contains(&scheme) {
+        return Check::ok(NAME, "TLS, and the server's certificate is valid");
+    }
     if scheme.contains("unix") || is_here {
         return Check::ok(NAME, "none, and nothing leaves this machine");
     }
-    let advice = "who can listen on the network reads values and password: use a private network, or a tunnel with TLS";
-    Check::warn(NAME, "none: this build has no TLS", advice)
+    let advice =
+        "who can listen on the network reads values and password: use rediss://, or a private network";
+    Check::warn(NAME, "none", advice)
 }
 
 /// Those commands that the user may not run; `None` if the server does not say.
@@ -151,6 +155,7 @@ mod tests {
     #[test]
     fn only_what_leaves_the_machine_needs_encryption() {
         for (url, level) in [
+            ("rediss://cache.internal:6379", Level::Ok),
             ("redis://127.0.0.1:6379", Level::Ok),
             ("redis://***@localhost:6379/2", Level::Ok),
             ("redis://[::1]:6379", Level::Ok),
