@@ -9,6 +9,7 @@ mod documents;
 mod features;
 mod globals;
 mod guide;
+mod hidden;
 mod leftovers;
 mod length;
 mod manifests;
@@ -82,6 +83,7 @@ const RULES: &[Rule] = &[
     Rule { says: "README, architecture and changelog are there", find: documents::missing },
     Rule { says: "links lead somewhere", find: links::broken },
     Rule { says: "a crate's README links to no item and out of no crate", find: readmes::dead_links },
+    Rule { says: "no line of Rust in a page is hidden", find: hidden::lines },
     Rule { says: "the book has every page once, and no link out of it", find: book::loose_ends },
     Rule { says: "each section of the guide has a page and a test", find: guide::gaps },
     Rule { says: "each break says what it protects and which test sees it", find: breaks::unreadable },

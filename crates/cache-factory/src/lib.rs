@@ -1,4 +1,7 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    any(not(doctest), all(feature = "memory", feature = "redis", feature = "macros", feature = "monitor")),
+    doc = include_str!("../README.md")
+)]
 
 #[cfg(feature = "ai")]
 mod ai_setup;

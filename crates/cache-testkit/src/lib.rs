@@ -1,4 +1,4 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(any(not(doctest), feature = "processes"), doc = include_str!("../README.md"))]
 
 mod asserts;
 #[cfg(feature = "browser")]
