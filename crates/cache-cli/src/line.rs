@@ -70,7 +70,10 @@ pub(crate) fn read(mut input: impl BufRead) -> Result<Vec<Line>, Failure> {
 fn line(text: &str) -> Result<Line, String> {
     let line: Line = serde_json::from_str(text).map_err(|error| {
         // Its own words may repeat a value.
-        format!("it is not like {{\"key\": …, \"value\": …}}, see column {}", error.column())
+        let column = error.column();
+        format!(
+            "it is not like {{\"key\": …, \"value\": …, \"ttl_ms\": …, \"tags\": […]}}, see column {column}"
+        )
     })?;
     if !json::has_exact_integers(text) {
         return Err("an integer beyond 64 bits would be stored as another: write it as a text".into());

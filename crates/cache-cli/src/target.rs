@@ -53,6 +53,10 @@ pub(crate) fn with_address(global: &Global, failure: Failure) -> Failure {
     // The database may be another by default, the server is this one.
     let url =
         config.redis.and_then(|redis| redis.url).unwrap_or_else(|| RedisUrl::new("redis://127.0.0.1:6379"));
+    let url = url.to_string();
+    if failure.message.contains(&url) {
+        return failure;
+    }
     Failure { message: format!("{url}: {}", failure.message), ..failure }
 }
 

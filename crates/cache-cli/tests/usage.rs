@@ -183,12 +183,21 @@ fn all_that_is_wrong_with_a_file_is_said_at_once() {
         "default_tll = 5\nl1_cache_size = -1\n[redis]\nurl = 'redis://:canary@h:x'\nconnect_timeout = 600",
     );
     let good = check("default_ttl = 5\n[redis]\nurl = 'redis://:canary@h'");
+    let elsewhere = check(
+        "environment = 'production'\n[redis]\npassword_file = '/no/such/file'\n[ai]\ntext_hash_threshold = 9",
+    );
     std::fs::remove_dir_all(&folder).unwrap();
     let problems = bad.json()["problems"].as_array().unwrap().len();
     assert_eq!((bad.code, problems), (1, 4), "{bad:?}");
     assert!(bad.stdout.contains("did you mean default_ttl?"), "{bad:?}");
     bad.assert_without("canary");
     assert_eq!((good.code, &good.json()["problems"]), (0, &json!([])), "{good:?}");
+    assert_eq!(good.json()["warnings"], json!([]), "{good:?}");
+    for words in
+        ["feature `zstd`", "`ai_from_config` takes it", "password_file /no/such/file: there is no such file"]
+    {
+        assert!(elsewhere.code == 0 && elsewhere.stdout.contains(words), "{elsewhere:?}");
+    }
     assert_eq!(ran(&["config", "check", "/no/such/file.toml"]).code, 1);
 }
 

@@ -110,6 +110,21 @@ impl Error {
         self
     }
 
+    /// Puts before the message what it is about: the place of an item, an address. Nothing secret.
+    ///
+    /// ```
+    /// use cache_core::{Error, ErrorKind};
+    ///
+    /// let error = Error::new(ErrorKind::Validation, "the key is empty").at("keys[3]");
+    /// assert_eq!(error.message(), "keys[3]: the key is empty");
+    /// ```
+    #[must_use]
+    pub fn at(mut self, place: impl fmt::Display) -> Self {
+        let inner = Arc::make_mut(&mut self.0);
+        inner.message = format!("{place}: {}", inner.message);
+        self
+    }
+
     /// Attaches the error that caused this one.
     #[must_use]
     pub fn because(mut self, source: impl Into<BoxError>) -> Self {

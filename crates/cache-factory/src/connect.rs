@@ -48,7 +48,10 @@ pub(crate) async fn connect(server: &Server, clock: Arc<dyn Clock>) -> Result<Co
             tracing::warn!(url = %server.url, %error, "Redis cannot be reached, going on without it until it can");
             Some(error)
         }
-        Err(error) => return Err(error),
+        Err(error) => {
+            let message = format!("{}: {}", server.url, error.message());
+            return Err(Error::new(error.kind(), message).because(error));
+        }
     };
     Ok(Connected { store, away })
 }

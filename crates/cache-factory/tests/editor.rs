@@ -73,18 +73,22 @@ async fn ai() -> Result<cache_factory::ai::TenantCache, Failure> {
     Ok(cache)
 }
 
-async fn load(key: &'static str) -> Result<String, std::io::Error> {
+async fn load(key: String) -> Result<String, std::io::Error> {
     Ok(format!("loaded {key}"))
 }
 
 #[rustfmt::skip]
-async fn robust(cache: &Cache, key: &'static str) -> Result<String, Failure> {
+async fn robust(cache: &Cache, key: &str) -> Result<String, Failure> {
     // cache-robust:
     let options = cache_factory::LoadOptions::ttl(cache_factory::durations::hours(1))
         .stale_for(cache_factory::durations::mins(10));
-    let value = match cache.get_or_load(key, options, || load(key)).await {
+    let load = {
+        let key = key.to_string();
+        move || load(key)
+    };
+    let value = match cache.get_or_load(key, options, load.clone()).await {
         Ok(value) => value,
-        Err(error) if error.is_infrastructure() => std::sync::Arc::new(load(key).await?),
+        Err(error) if error.is_infrastructure() => std::sync::Arc::new(load().await?),
         Err(error) => return Err(error.into()),
     };
     // :cache-robust

@@ -83,7 +83,7 @@ async fn without_a_server_health_says_so() {
     let health = cache.health().await;
     assert_eq!((health.status, health.store), (HealthStatus::Degraded, Some("redis")));
     assert!(!health.reasons.is_empty());
-    assert_ne!(health.coherence, Coherence::Private);
+    assert_eq!(health.coherence, Coherence::Disconnected);
 }
 
 #[tokio::test]

@@ -211,8 +211,9 @@ impl Engine {
     /// What keeps tier 1 in step with other processes now.
     pub(crate) fn coherence(&self) -> Coherence {
         match self.lease.trust(self.timer.now()) {
-            Trust::Proven => kept_by(self.shared_feed()),
-            Trust::Disconnected | Trust::Lost => Coherence::Disconnected,
+            Trust::Proven if self.lease.allows_copies() => kept_by(self.shared_feed()),
+            // Also where there never was a link.
+            Trust::Proven | Trust::Disconnected | Trust::Lost => Coherence::Disconnected,
         }
     }
 

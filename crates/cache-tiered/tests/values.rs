@@ -195,9 +195,14 @@ async fn keys_out_of_bounds_are_errors_on_every_path() {
         assert_eq!(cache.expire(key).await.unwrap_err().kind(), kind);
         assert_eq!(cache.exists(key).await.unwrap_err().kind(), kind);
         assert_eq!(cache.get_or_load(key, (), || async { Loaded::Ok(1u8) }).await.unwrap_err().kind(), kind);
-        assert_eq!(cache.get_many::<u8>(&["k", key]).await.unwrap_err().kind(), kind);
-        assert_eq!(cache.set_many(&[("k", 1u8), (key, 1)], ()).await.unwrap_err().kind(), kind);
-        assert_eq!(cache.delete_many(&["k", key]).await.unwrap_err().kind(), kind);
+        for (error, place) in [
+            (cache.get_many::<u8>(&["k", key]).await.unwrap_err(), "get_many: keys[1]: "),
+            (cache.set_many(&[("k", 1u8), (key, 1)], ()).await.unwrap_err(), "set_many: items[1]: "),
+            (cache.delete_many(&["k", key]).await.unwrap_err(), "delete_many: keys[1]: "),
+        ] {
+            assert_eq!(error.kind(), kind);
+            assert!(error.to_string().starts_with(place), "{error}");
+        }
     }
     assert!(!cache.exists("k").await.unwrap(), "a batch with a bad key does nothing");
     cache.set("x".repeat(1024), &1, ()).await.unwrap();

@@ -95,6 +95,7 @@ impl Serve {
                 text(StatusCode::MISDIRECTED_REQUEST, "asked by a name that was not allowed\n")
             }
         }));
+        tracing::info!(%address, "what the monitor knows is shown over HTTP");
         let (end, ended) = oneshot::channel();
         tokio::spawn(run(listener, routes.layer(from_fn(guarded)), ended));
         Ok(Served { address, _end: end })
