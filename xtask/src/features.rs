@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &[String]) -> Outcome {
         }
         // What is left without the default features has to work, not only to compile.
         if package.features.get("default").is_some_and(|default| !default.is_empty()) {
-            let arguments = ["test", "--package", &package.name, "--no-default-features"];
+            let arguments = ["test", "--no-fail-fast", "--package", &package.name, "--no-default-features"];
             count += 1;
             if !process::shown(&mut warnings_denied(&tree.root, &arguments))? {
                 failed.push(arguments.join(" "));

@@ -48,10 +48,7 @@ pub(crate) async fn connect(server: &Server, clock: Arc<dyn Clock>) -> Result<Co
             tracing::warn!(url = %server.url, %error, "Redis cannot be reached, going on without it until it can");
             Some(error)
         }
-        Err(error) => {
-            let message = format!("{}: {}", server.url, error.message());
-            return Err(Error::new(error.kind(), message).because(error));
-        }
+        Err(error) => return Err(error.at(&server.url)),
     };
     Ok(Connected { store, away })
 }

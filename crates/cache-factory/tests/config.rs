@@ -254,6 +254,7 @@ fn a_file_is_read_by_what_its_name_ends_in() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+#[cfg(feature = "memory")]
 #[test]
 fn all_that_is_wrong_with_a_file_is_found_at_once_and_once() {
     let folder = std::env::temp_dir().join(format!("cache-config-{}", std::process::id()));

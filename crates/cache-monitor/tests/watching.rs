@@ -387,7 +387,7 @@ async fn keys_and_values_show_nowhere() {
     cache.get_or_load::<String, _>(&key, HOUR, || async { Loaded::Err("failed".into()) }).await.unwrap_err();
     let monitor = &world.monitor;
     monitor.check();
-    let mut shown = format!(
+    let shown = format!(
         "{monitor:?} {monitor:#?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
         monitor.snapshot(),
         monitor.alerts(),
@@ -399,9 +399,9 @@ async fn keys_and_values_show_nowhere() {
         serde_json::to_string(&monitor.snapshot()).unwrap(),
     );
     #[cfg(feature = "json")]
-    shown.push_str(&monitor.json());
+    let shown = shown + &monitor.json();
     #[cfg(feature = "prometheus")]
-    shown.push_str(&monitor.prometheus());
+    let shown = shown + &monitor.prometheus();
     assert!(!shown.contains(CANARY), "{shown}");
     assert!(shown.contains("`user:…` (11 bytes)"), "there is something to see: {shown}");
 }

@@ -40,18 +40,11 @@ impl BatchReport {
     }
 }
 
-/// The error of one of several, which says which one: its key may be what is wrong with it.
-fn at(place: &str, at: usize, operation: &'static str) -> impl FnOnce(Error) -> Error {
-    let place = format!("{place}[{at}]");
-    move |error| {
-        Error::new(error.kind(), format!("{place}: {}", error.message()))
-            .in_operation(operation)
-            .because(error)
-    }
-}
-
-fn check_keys(keys: &[impl AsRef<str>], operation: &'static str) -> Result<(), Error> {
-    keys.iter().enumerate().try_for_each(|(i, key)| check_key(key.as_ref()).map_err(at("keys", i, operation)))
+/// Checks all keys. The error says which one is bad, because the key itself may show nothing.
+fn check_keys(keys: &[impl AsRef<str>]) -> Result<(), Error> {
+    keys.iter()
+        .enumerate()
+        .try_for_each(|(i, key)| check_key(key.as_ref()).map_err(|error| error.at(format_args!("keys[{i}]"))))
 }
 
 impl Cache {
@@ -86,7 +79,7 @@ impl Cache {
         let mut prepared = Vec::with_capacity(items.len());
         for (i, (key, value)) in items.iter().enumerate() {
             let item = self.engine.prepare(key.as_ref(), value, &options);
-            prepared.push(item.map_err(at("items", i, "set_many"))?);
+            prepared.push(item.map_err(|error| error.at(format_args!("items[{i}]")))?);
         }
         let writes = items
             .iter()
@@ -103,7 +96,7 @@ impl Cache {
     /// anything is removed; [`Closed`](cache_core::ErrorKind::Closed). What fails later is in the report.
     pub async fn delete_many(&self, keys: &[impl AsRef<str> + Sync]) -> Result<BatchReport, Error> {
         self.engine.check_open()?;
-        check_keys(keys, "delete_many")?;
+        check_keys(keys)?;
         let deletes = join_all(keys.iter().map(|key| self.engine.delete(key.as_ref())));
         let results = Box::pin(self.engine.traced("delete_many", "", deletes)).await;
         Ok(BatchReport::of(keys.iter().map(|key| key.as_ref().to_owned()), results))
@@ -113,7 +106,7 @@ impl Cache {
 impl Engine {
     async fn get_many<T: Data>(&self, keys: &[&str]) -> Result<Vec<Option<Arc<T>>>, Error> {
         self.check_open()?;
-        check_keys(keys, "get_many")?;
+        check_keys(keys)?;
         let reading = self.reading_many("get_many");
         let found = self.find_many(keys, true).await?;
         let mut values = Vec::with_capacity(keys.len());

@@ -31,10 +31,14 @@ fn session() -> Session {
 async fn values_of_every_size_around_the_compression_threshold_come_back_equal() {
     let clock = FakeClock::new();
     let server = ReferenceServer::new(clock.clone());
-    for format in [Format::Msgpack, Format::Json] {
+    let formats =
+        if cfg!(feature = "json") { &[Format::Msgpack, Format::Json][..] } else { &[Format::Msgpack] };
+    for &format in formats {
         let mut settings = Settings::default();
         settings.format = format;
-        settings.compression = Compression::new(2000, 1).unwrap();
+        if cfg!(feature = "lz4") {
+            settings.compression = Compression::new(2000, 1).unwrap();
+        }
         let (writer, reader) =
             (process_with(&clock, &server, settings.clone()), process_with(&clock, &server, settings));
         for length in [0, 1, 1990, 1997, 1999, 2000, 2001, 10_240, 8_000_000] {
@@ -196,12 +200,12 @@ async fn keys_out_of_bounds_are_errors_on_every_path() {
         assert_eq!(cache.exists(key).await.unwrap_err().kind(), kind);
         assert_eq!(cache.get_or_load(key, (), || async { Loaded::Ok(1u8) }).await.unwrap_err().kind(), kind);
         for (error, place) in [
-            (cache.get_many::<u8>(&["k", key]).await.unwrap_err(), "get_many: keys[1]: "),
-            (cache.set_many(&[("k", 1u8), (key, 1)], ()).await.unwrap_err(), "set_many: items[1]: "),
-            (cache.delete_many(&["k", key]).await.unwrap_err(), "delete_many: keys[1]: "),
+            (cache.get_many::<u8>(&["k", key]).await.unwrap_err(), "keys[1]: "),
+            (cache.set_many(&[("k", 1u8), (key, 1)], ()).await.unwrap_err(), "items[1]: "),
+            (cache.delete_many(&["k", key]).await.unwrap_err(), "keys[1]: "),
         ] {
             assert_eq!(error.kind(), kind);
-            assert!(error.to_string().starts_with(place), "{error}");
+            assert!(error.message().starts_with(place), "{error}");
         }
     }
     assert!(!cache.exists("k").await.unwrap(), "a batch with a bad key does nothing");
