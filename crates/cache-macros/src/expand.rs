@@ -1,9 +1,9 @@
 //! From what was understood to code.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, Ident, ItemFn, LitStr, Path, parse_quote, parse2};
+use syn::{Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, Path, Stmt, parse_quote, parse2};
 
 use crate::arguments::{Arguments, Length, Wrong};
 use crate::function::{Argument, Function};
@@ -24,6 +24,21 @@ pub(crate) fn cached(arguments: TokenStream, item: TokenStream) -> syn::Result<T
         }
         _ => wrong.into_result().map(|()| TokenStream::new()),
     }
+}
+
+/// The function as it was, for when it cannot be cached: whoever calls it gets no further errors, and what only the
+/// attribute would have used no warnings.
+pub(crate) fn uncached(item: TokenStream) -> TokenStream {
+    let Ok(mut function) = parse2::<ItemFn>(item.clone()) else { return item };
+    let names = function.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(typed) => match &*typed.pat {
+            Pat::Ident(pattern) => Some(&pattern.ident),
+            _ => None,
+        },
+        FnArg::Receiver(_) => None,
+    });
+    count_as_used(names, &mut function.block);
+    function.into_token_stream()
 }
 
 /// The key that a template makes.
@@ -91,18 +106,14 @@ fn expand(arguments: &Arguments, function: Function) -> TokenStream {
     body.attrs.retain(is_lint);
     body.attrs.push(parse_quote!(#[doc(hidden)]));
     // What only the attribute needs is used, though not in the body.
-    for argument in
-        given.iter().rev().filter(|argument| !arguments.key.variables().any(|it| *it == argument.name))
-    {
-        let name = &argument.name;
-        body.block.stmts.insert(0, parse_quote!(let _ = &#name;));
-    }
+    let names = given.iter().map(|argument| &argument.name);
+    count_as_used(names.filter(|name| !arguments.key.variables().any(|it| it == *name)), &mut body.block);
     let inner = &body.sig.ident;
 
     let mut outer = item.sig;
     for input in &mut outer.inputs {
         if let FnArg::Typed(typed) = input
-            && let syn::Pat::Ident(pattern) = &mut *typed.pat
+            && let Pat::Ident(pattern) = &mut *typed.pat
         {
             pattern.mutability = None;
         }
@@ -161,6 +172,12 @@ fn said(arguments: &Arguments, factory: &Path) -> TokenStream {
         quote!(.tag(#tag))
     });
     quote!(<#factory::LoadOptions as #factory::__private::From<_>>::from(#ttl) #stale_for #(#tags)*)
+}
+
+/// Arguments that a body need not use are no mistake.
+fn count_as_used<'names>(names: impl Iterator<Item = &'names Ident>, body: &mut Block) {
+    let uses = names.map(|name| -> Stmt { parse_quote!(let _ = &#name;) });
+    body.stmts.splice(0..0, uses);
 }
 
 /// The same tokens, with what the compiler says of them said there.
