@@ -3,7 +3,7 @@
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, Block, FnArg, Ident, ItemFn, LitStr, Pat, Path, Stmt, parse_quote, parse2};
+use syn::{Attribute, Block, Expr, FnArg, Ident, ItemFn, LitStr, Pat, Path, Stmt, parse_quote, parse2};
 
 use crate::arguments::{Arguments, Length, Wrong};
 use crate::function::{Argument, Function};
@@ -54,7 +54,8 @@ pub(crate) fn key(input: TokenStream) -> syn::Result<TokenStream> {
 fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
     let mut wrong = Wrong::default();
     let names: Vec<&Ident> = function.arguments.iter().map(|argument| &argument.name).collect();
-    let is_known = |name: &Ident| names.contains(&name) || (function.receiver.is_some() && *name == "self");
+    let this = function.receiver.as_ref().map(|receiver| Ident::from(receiver.self_token));
+    let is_known = |name: &Ident| names.contains(&name) || this.as_ref() == Some(name);
     let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let templates =
         [(&arguments.key, arguments.key_span)].into_iter().chain(arguments.tags.iter().map(|(t, s)| (t, *s)));
@@ -64,11 +65,12 @@ fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
             wrong.add(span, format!("`{name}` is no argument of the function: it has {known}"));
         }
     }
-    for name in arguments.ignored.iter().filter(|name| !names.contains(name)) {
+    for name in arguments.ignored.iter().filter(|name| !is_known(name)) {
         wrong.add(name.span(), format!("`{name}` is no argument of the function, so it cannot be ignored"));
     }
-    let cache = root(&arguments.cache);
-    for name in names {
+    // What only holds the cache may differ in all else that it holds.
+    let cache = whole(&arguments.cache);
+    for name in names.into_iter().chain(&this) {
         let is_in_key = arguments.key.variables().any(|variable| variable == name);
         let is_ignored = arguments.ignored.contains(name);
         if is_in_key && is_ignored {
@@ -78,16 +80,29 @@ fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
             );
         }
         if !is_in_key && !is_ignored && cache != Some(name) {
+            let holds_cache = root(&arguments.cache) == Some(name);
+            let put = match holds_cache || name == "self" {
+                true => format!("put what differs in as `{{{name}.…}}`"),
+                false => format!("put it in as `{{{name}}}`"),
+            };
             wrong.add(
                 name.span(),
                 format!(
-                    "`{name}` is not in the key, so calls that differ in it would get one answer: put it in as `{{{name}}}`, \
-                     or say that it makes no difference by `ignore = [{name}]`"
+                    "`{name}` is not in the key, so calls that differ in it would get one answer: {put}, or say that it makes \
+                     no difference by `ignore = [{name}]`"
                 ),
             );
         }
     }
     wrong.into_result()
+}
+
+/// The argument that an expression is. A receiver is none: it is never a cache itself.
+fn whole(expression: &Expr) -> Option<&Ident> {
+    match expression {
+        Expr::Path(_) => root(expression).filter(|name| *name != "self"),
+        _ => None,
+    }
 }
 
 fn expand(arguments: &Arguments, function: Function) -> TokenStream {
