@@ -1,9 +1,9 @@
 //! From what was understood to code.
 
 use proc_macro2::{Group, Span, TokenStream, TokenTree};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, Ident, ItemFn, LitStr, Path, parse_quote, parse2};
+use syn::{Attribute, Block, Expr, FnArg, Ident, ItemFn, LitStr, Pat, Path, Stmt, parse_quote, parse2};
 
 use crate::arguments::{Arguments, Length, Wrong};
 use crate::function::{Argument, Function};
@@ -26,6 +26,21 @@ pub(crate) fn cached(arguments: TokenStream, item: TokenStream) -> syn::Result<T
     }
 }
 
+/// The function as it was, for when it cannot be cached: whoever calls it gets no further errors, and what only the
+/// attribute would have used no warnings.
+pub(crate) fn uncached(item: TokenStream) -> TokenStream {
+    let Ok(mut function) = parse2::<ItemFn>(item.clone()) else { return item };
+    let names = function.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(typed) => match &*typed.pat {
+            Pat::Ident(pattern) => Some(&pattern.ident),
+            _ => None,
+        },
+        FnArg::Receiver(_) => None,
+    });
+    count_as_used(names, &mut function.block);
+    function.into_token_stream()
+}
+
 /// The key that a template makes.
 pub(crate) fn key(input: TokenStream) -> syn::Result<TokenStream> {
     let literal = parse2::<LitStr>(input).map_err(|error| {
@@ -39,7 +54,8 @@ pub(crate) fn key(input: TokenStream) -> syn::Result<TokenStream> {
 fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
     let mut wrong = Wrong::default();
     let names: Vec<&Ident> = function.arguments.iter().map(|argument| &argument.name).collect();
-    let is_known = |name: &Ident| names.contains(&name) || (function.receiver.is_some() && *name == "self");
+    let this = function.receiver.as_ref().map(|receiver| Ident::from(receiver.self_token));
+    let is_known = |name: &Ident| names.contains(&name) || this.as_ref() == Some(name);
     let list = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let templates =
         [(&arguments.key, arguments.key_span)].into_iter().chain(arguments.tags.iter().map(|(t, s)| (t, *s)));
@@ -49,11 +65,12 @@ fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
             wrong.add(span, format!("`{name}` is no argument of the function: it has {known}"));
         }
     }
-    for name in arguments.ignored.iter().filter(|name| !names.contains(name)) {
+    for name in arguments.ignored.iter().filter(|name| !is_known(name)) {
         wrong.add(name.span(), format!("`{name}` is no argument of the function, so it cannot be ignored"));
     }
-    let cache = root(&arguments.cache);
-    for name in names {
+    // What only holds the cache may differ in all else that it holds.
+    let cache = whole(&arguments.cache);
+    for name in names.into_iter().chain(&this) {
         let is_in_key = arguments.key.variables().any(|variable| variable == name);
         let is_ignored = arguments.ignored.contains(name);
         if is_in_key && is_ignored {
@@ -63,16 +80,29 @@ fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
             );
         }
         if !is_in_key && !is_ignored && cache != Some(name) {
+            let holds_cache = root(&arguments.cache) == Some(name);
+            let put = match holds_cache || name == "self" {
+                true => format!("put what differs in as `{{{name}.…}}`"),
+                false => format!("put it in as `{{{name}}}`"),
+            };
             wrong.add(
                 name.span(),
                 format!(
-                    "`{name}` is not in the key, so calls that differ in it would get one answer: put it in as `{{{name}}}`, \
-                     or say that it makes no difference by `ignore = [{name}]`"
+                    "`{name}` is not in the key, so calls that differ in it would get one answer: {put}, or say that it makes \
+                     no difference by `ignore = [{name}]`"
                 ),
             );
         }
     }
     wrong.into_result()
+}
+
+/// The argument that an expression is. A receiver is none: it is never a cache itself.
+fn whole(expression: &Expr) -> Option<&Ident> {
+    match expression {
+        Expr::Path(_) => root(expression).filter(|name| *name != "self"),
+        _ => None,
+    }
 }
 
 fn expand(arguments: &Arguments, function: Function) -> TokenStream {
@@ -91,18 +121,14 @@ fn expand(arguments: &Arguments, function: Function) -> TokenStream {
     body.attrs.retain(is_lint);
     body.attrs.push(parse_quote!(#[doc(hidden)]));
     // What only the attribute needs is used, though not in the body.
-    for argument in
-        given.iter().rev().filter(|argument| !arguments.key.variables().any(|it| *it == argument.name))
-    {
-        let name = &argument.name;
-        body.block.stmts.insert(0, parse_quote!(let _ = &#name;));
-    }
+    let names = given.iter().map(|argument| &argument.name);
+    count_as_used(names.filter(|name| !arguments.key.variables().any(|it| it == *name)), &mut body.block);
     let inner = &body.sig.ident;
 
     let mut outer = item.sig;
     for input in &mut outer.inputs {
         if let FnArg::Typed(typed) = input
-            && let syn::Pat::Ident(pattern) = &mut *typed.pat
+            && let Pat::Ident(pattern) = &mut *typed.pat
         {
             pattern.mutability = None;
         }
@@ -161,6 +187,12 @@ fn said(arguments: &Arguments, factory: &Path) -> TokenStream {
         quote!(.tag(#tag))
     });
     quote!(<#factory::LoadOptions as #factory::__private::From<_>>::from(#ttl) #stale_for #(#tags)*)
+}
+
+/// Arguments that a body need not use are no mistake.
+fn count_as_used<'names>(names: impl Iterator<Item = &'names Ident>, body: &mut Block) {
+    let uses = names.map(|name| -> Stmt { parse_quote!(let _ = &#name;) });
+    body.stmts.splice(0..0, uses);
 }
 
 /// The same tokens, with what the compiler says of them said there.

@@ -3,7 +3,10 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{FnArg, GenericParam, Ident, ItemFn, Pat, PatType, Receiver, ReturnType, Type};
+use syn::{
+    FnArg, GenericArgument, GenericParam, Ident, ItemFn, Pat, PatType, PathArguments, Receiver, ReturnType,
+    Type, TypeParamBound,
+};
 
 use crate::arguments::Wrong;
 
@@ -28,6 +31,16 @@ impl Function {
         let mut wrong = Wrong::default();
         let signature = &item.sig;
         if signature.asyncness.is_none() {
+            if let ReturnType::Type(_, output) = &signature.output
+                && is_boxed_future(output)
+            {
+                // All else that is wrong with it was not written so.
+                return Err(syn::Error::new(
+                    signature.fn_token.span,
+                    "`#[cached]` cannot stand before what answers with a boxed future, as every method below `#[async_trait]` \
+                     does: put it before an `async fn` in an `impl` without a trait, and call that from here",
+                ));
+            }
             wrong.add(signature.fn_token.span, "only an `async fn` can be cached: the cache is asked in it");
         }
         if let Some(unsafety) = signature.unsafety {
@@ -121,6 +134,28 @@ fn argument(typed: &PatType) -> syn::Result<Argument> {
         ));
     }
     Ok(Argument { name: pattern.ident.clone(), is_reference })
+}
+
+/// Whether a type is a `Pin<Box<dyn Future>>`, by whatever paths.
+fn is_boxed_future(ty: &Type) -> bool {
+    let Some(Type::TraitObject(object)) = within("Pin", ty).and_then(|pinned| within("Box", pinned)) else {
+        return false;
+    };
+    object.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| last.ident == "Future"),
+        _ => false,
+    })
+}
+
+/// The type in `name<…>`.
+fn within<'ty>(name: &str, ty: &'ty Type) -> Option<&'ty Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == name)?;
+    let PathArguments::AngleBracketed(given) = &last.arguments else { return None };
+    given.args.iter().find_map(|given| match given {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
 }
 
 /// Where a type first borrows: a reference or a lifetime that is not `'static`.

@@ -32,10 +32,9 @@ pub fn cached(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match expand::cached(arguments.into(), item.clone().into()) {
         Ok(expanded) => expanded.into(),
         Err(error) => {
-            // The function stays, so that whoever calls it gets no further errors.
-            let mut output = TokenStream::from(error.into_compile_error());
-            output.extend(item);
-            output
+            let mut output = error.into_compile_error();
+            output.extend(expand::uncached(item.into()));
+            output.into()
         }
     }
 }

@@ -137,7 +137,7 @@ impl Users {
         if id == 0 { Err(AppError::NotFound(id)) } else { Ok(Arc::new(User { name: self.name_of(id) })) }
     }
 
-    #[cached(cache = &self.cache, key = "shared:{id}", ttl = "1h")]
+    #[cached(cache = &self.cache, key = "shared:{id}", ttl = "1h", ignore = [self])]
     async fn through_an_arc(self: &Arc<Self>, mut id: u64) -> Result<u64, AppError> {
         id += self.runs.one() as u64;
         Ok(id)
@@ -162,8 +162,28 @@ async fn a_method_is_cached_by_its_receivers_cache_and_shares_what_it_answers() 
     assert!(Arc::ptr_eq(&one, &two), "an `Arc` is cloned and not what is in it");
     let other = Users { tenant: "other".into(), ..users.clone() };
     assert_eq!(other.find(7).await.unwrap().name, "other 7");
-    let shared = Arc::new(users);
-    assert_eq!(shared.through_an_arc(1).await.unwrap(), shared.through_an_arc(1).await.unwrap());
+    let (shared, other) = (Arc::new(users), Arc::new(other));
+    let answer = shared.through_an_arc(1).await.unwrap();
+    assert_eq!(shared.through_an_arc(1).await.unwrap(), answer);
+    assert_eq!(
+        other.through_an_arc(1).await.unwrap(),
+        answer,
+        "receivers that are ignored share what they answer"
+    );
+}
+
+#[tokio::test]
+async fn an_argument_that_holds_the_cache_may_be_in_the_key_by_a_field() {
+    #[cached(cache = users.cache, key = "{users.tenant}:name:{id}")]
+    async fn name(users: &Users, id: u64) -> Result<String, AppError> {
+        Ok(users.name_of(id))
+    }
+    let one = users().await;
+    let other = Users { tenant: "other".into(), ..one.clone() };
+    assert_eq!(
+        (name(&one, 7).await.unwrap(), name(&other, 7).await.unwrap()),
+        ("acme 7".into(), "other 7".into())
+    );
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ struct Service {
 }
 
 impl Answers for Service {
-    #[cached(cache = self.cache, key = "a")]
+    #[cached(cache = self.cache, key = "a", ignore = [self])]
     async fn answer(&self) -> Result<u8, Error> {
         Ok(1)
     }

@@ -6,7 +6,7 @@ struct Service {
 }
 
 impl Service {
-    #[cached(cache = self.cache, key = "a")]
+    #[cached(cache = self.cache, key = "a", ignore = [self])]
     async fn answer(&self) -> Result<u8, Error> {
         Ok(1)
     }
