@@ -3,11 +3,11 @@
 use std::ffi::OsString;
 
 use cache_core::{Error, Key, Namespace};
-use cache_factory::{CacheConfig, CacheFactory, Environment, Inspection, RedisUrl};
+use cache_factory::{CacheConfig, CacheFactory, Environment, Inspection};
 use cache_redis::{RedisServer, RedisStore};
 
 use crate::args::Global;
-use crate::exit::{Exit, Failure};
+use crate::exit::Failure;
 
 /// A cache's store, opened.
 #[derive(Debug)]
@@ -42,22 +42,6 @@ impl Target {
     pub(crate) fn key(&self, user: &str) -> Result<Key, Error> {
         self.namespace().key(user)
     }
-}
-
-/// The failure with the address of a server that was not reached, which has no password.
-pub(crate) fn with_address(global: &Global, failure: Failure) -> Failure {
-    if failure.exit != Exit::Unreachable {
-        return failure;
-    }
-    let Ok(config) = store_config(global) else { return failure };
-    // The database may be another by default, the server is this one.
-    let url =
-        config.redis.and_then(|redis| redis.url).unwrap_or_else(|| RedisUrl::new("redis://127.0.0.1:6379"));
-    let url = url.to_string();
-    if failure.message.contains(&url) {
-        return failure;
-    }
-    Failure { message: format!("{url}: {}", failure.message), ..failure }
 }
 
 /// The configuration of the cache: the environment's, the options over it.

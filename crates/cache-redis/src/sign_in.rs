@@ -29,15 +29,7 @@ impl Socket for tokio::net::UnixStream {}
 
 /// Why a socket has ended, if it knows better than who reads from it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Ending(Arc<OnceLock<Fault>>);
-
-impl Ending {
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only what is encrypted knows better"))]
-    pub(crate) fn is(&self, fault: Fault) {
-        // The first reason is the one.
-        let _ = self.0.set(fault);
-    }
-}
+pub(crate) struct Ending(pub(crate) Arc<OnceLock<Fault>>);
 
 /// Makes the attempt a second time beside the first if that has not ended after `patience`. The first of them that ends
 /// counts.

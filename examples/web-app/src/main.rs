@@ -8,7 +8,7 @@ mod weather;
 use axum::Router;
 use axum::routing::{get, post};
 use cache_factory::ai::AiCache;
-use cache_factory::{Cache, CacheFactory, PerformanceMonitor};
+use cache_factory::{Cache, CacheFactory, Confirm, PerformanceMonitor};
 use tokio::net::TcpListener;
 
 /// What every request can reach. All of it is handles: cloning is cheap.
@@ -26,6 +26,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = std::env::var("CACHE_NAMESPACE").unwrap_or_else(|_| "web-app".to_owned());
     let setup = CacheFactory::from_env()?.namespace(&name);
     let cache = setup.performance_monitor(monitor.clone()).await?;
+    // Handlers void by tag, also where the cache is marked as production.
+    let cache = cache.confirmed(&Confirm::namespace(&name))?;
     let setup = CacheFactory::ai_from_env()?.namespace(format!("{name}-ai"));
     let ai = setup.performance_monitor(monitor.clone()).await?;
     let app = App { cache, ai, model: assistant::Model::default(), service: weather::Service::default() };

@@ -14,7 +14,7 @@ use crate::args::{DoctorArgs, Global};
 use crate::exit::{Exit, Failure};
 use crate::out::{Level, Out, Page, Report};
 use crate::shown;
-use crate::target::{self, Target};
+use crate::target::Target;
 
 /// What was looked at, how it stands, and what to do about it.
 #[derive(Debug, Serialize)]
@@ -67,7 +67,6 @@ pub(super) async fn run(global: &Global, args: &DoctorArgs, out: Out) -> Result<
         Ok(target) => target,
         Err(failure) => {
             let advice = "see that the server runs, and that address, user, password and database are right";
-            let failure = target::with_address(global, failure);
             let check = Check::fail("connection", failure.message, advice);
             out.report(&Examined { status: Level::Fail, checks: vec![check] })?;
             return Ok(failure.exit);

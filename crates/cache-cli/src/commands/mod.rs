@@ -17,14 +17,10 @@ mod watch;
 use crate::args::{Args, Command, ConfigCommand};
 use crate::exit::{Exit, Failure};
 use crate::out::Out;
-use crate::target::{self, Target};
+use crate::target::Target;
 
 /// Runs the command that was given.
 pub(crate) async fn run(args: &Args, out: &Out) -> Result<Exit, Failure> {
-    command(args, out).await.map_err(|failure| target::with_address(&args.global, failure))
-}
-
-async fn command(args: &Args, out: &Out) -> Result<Exit, Failure> {
     let (global, out) = (&args.global, *out);
     match &args.command {
         Command::Doctor(args) => doctor::run(global, args, out).await,

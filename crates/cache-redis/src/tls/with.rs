@@ -71,7 +71,8 @@ impl AsyncRead for Encrypted {
         if let Poll::Ready(Err(error)) = &read
             && let Some(error) = of_tls(error)
         {
-            self.ending.is(refused(error));
+            // The first reason is the one.
+            let _ = self.ending.0.set(refused(error));
         }
         read
     }
