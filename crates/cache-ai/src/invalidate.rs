@@ -60,14 +60,15 @@ impl AiCache {
         self.confirmed.as_ref().unwrap_or(self.cache()).invalidate_tag(which.tag()).await
     }
 
-    /// How many answers [`invalidate`](Self::invalidate) would void now. Looks at every stored answer.
+    /// How many answers [`invalidate`](Self::invalidate) would void now, but for those that are no JSON (of a type with a map whose
+    /// keys are no texts). Looks at every stored answer.
     ///
     /// # Errors
     /// As [`cache_tiered::Cache::keys`]: an answer that the store does not give is never left out silently.
     #[doc(alias = "dry_run")]
     pub async fn count(&self, which: &Which) -> Result<u64, Error> {
         let (tag, mut count) = (which.tag(), 0);
-        self.each_stored(|_, entry| count += u64::from(entry.tags.contains(&tag))).await?;
+        self.each_stored(|_, entry, _| count += u64::from(entry.tags.contains(&tag))).await?;
         Ok(count)
     }
 

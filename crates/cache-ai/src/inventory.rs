@@ -1,9 +1,11 @@
 //! Everything that is stored, for counting and for export.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Status};
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::cache::AiCache;
@@ -33,29 +35,32 @@ pub struct StoredAnswers {
     pub milliseconds: u64,
 }
 
-/// Answers that are read at a time.
-const BATCH: usize = 128;
+/// Answers that are read at a time. Fewer than the failures that open the breaker: those who are being answered go on.
+const AT_A_TIME: usize = 4;
 
 impl AiCache {
-    /// Shows every answer that is stored and fresh, and fails rather than leave one out that the store did not give.
-    pub(crate) async fn each_stored(&self, mut visit: impl FnMut(&str, &AnyEntry)) -> Result<(), Error> {
-        let names = self.shared.cache.keys("ai:*").await?;
-        for names in names.chunks(BATCH) {
-            let reads = names.iter().map(|name| self.shared.cache.get_with_receipt::<AnyEntry>(name));
-            for (name, read) in names.iter().zip(join_all(reads).await) {
-                match read? {
-                    (Some(entry), _) => visit(name, &entry),
-                    (None, receipt) if receipt.status == Status::StoreUnavailable => {
-                        return Err(Error::new(
-                            ErrorKind::Unavailable,
-                            "the store did not give every answer",
-                        ));
-                    }
-                    (None, _) => {}
+    /// Shows every answer that is stored and fresh, and how much longer it is. Fails rather than leave one out that the store did
+    /// not give. How many cannot be shown as JSON is returned.
+    pub(crate) async fn each_stored(
+        &self,
+        mut visit: impl FnMut(&str, &AnyEntry, Duration),
+    ) -> Result<u64, Error> {
+        let cache = self.cache();
+        let names = cache.keys("ai:*").await?;
+        let read = |name: String| async move { (cache.get_with_receipt::<AnyEntry>(&name).await, name) };
+        let mut reads = pin!(stream::iter(names).map(read).buffered(AT_A_TIME));
+        let mut left_out = 0;
+        while let Some((read, name)) = reads.next().await {
+            let (entry, receipt) = read?;
+            match entry {
+                Some(entry) => visit(&name, &entry, receipt.fresh_for.unwrap_or_default()),
+                None if receipt.status == Status::StoreUnavailable => {
+                    return Err(Error::new(ErrorKind::Unavailable, "the store did not give every answer"));
                 }
+                None => left_out += u64::from(receipt.status == Status::Refused),
             }
         }
-        Ok(())
+        Ok(left_out)
     }
 
     /// What is stored and fresh, by operation, model and tenant, the most answers first. Looks at every stored answer. What was
@@ -65,7 +70,7 @@ impl AiCache {
     /// As [`count`](Self::count).
     pub async fn stored_answers(&self) -> Result<Vec<StoredAnswers>, Error> {
         let mut all: BTreeMap<_, StoredAnswers> = BTreeMap::new();
-        self.each_stored(|_, entry| {
+        self.each_stored(|_, entry, _| {
             let Head { operation, model, tenant, usage, took_ms, .. } = &entry.head;
             let key = (operation.clone(), model.clone(), tenant.clone());
             let line = all.entry(key).or_insert_with(|| StoredAnswers {

@@ -51,10 +51,13 @@ struct End {
 pub struct Transferred {
     /// How many answers.
     pub answers: u64,
+    /// How many stored answers were not written, because they are no JSON: of a type with a map whose keys are no texts.
+    pub left_out: u64,
 }
 
 impl AiCache {
-    /// Writes every stored answer as JSON Lines: a header, a line for each with its checksum, an end.
+    /// Writes every stored answer as JSON Lines: a header, a line for each with its checksum, an end. What is no JSON is left out
+    /// and counted.
     ///
     /// What stands readable in names is written too. All answers are held in memory meanwhile, and writing blocks the task's thread:
     /// give it a file or a buffer. A future that is dropped, or
@@ -71,16 +74,14 @@ impl AiCache {
     /// ```
     ///
     /// # Errors
-    /// As [`cache_tiered::Cache::keys`]; [`ErrorKind::Unavailable`] with the writer's as the source; [`ErrorKind::Codec`] for an answer that is no JSON.
+    /// As [`cache_tiered::Cache::keys`]; [`ErrorKind::Unavailable`] with the writer's as the source.
     pub async fn export(&self, mut out: impl Write + Send) -> Result<Transferred, Error> {
         let mut records = Vec::new();
-        self.each_stored(|name, entry| records.push((name.to_owned(), entry.clone()))).await?;
-        let mut done = Transferred::default();
+        let visit = |name: &str, entry: &AnyEntry, left| records.push((name.to_owned(), entry.clone(), left));
+        let mut done = Transferred { left_out: self.each_stored(visit).await?, ..Transferred::default() };
         let mut all = blake3::Hasher::new();
         line(&mut out, &Header { format: "cache-ai".into(), version: VERSION })?;
-        for (name, entry) in records {
-            // It may be gone by now.
-            let Some(left) = self.shared.cache.ttl(&name).await? else { continue };
+        for (name, entry, left) in records {
             let fresh_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
             let record =
                 serde_json::value::to_raw_value(&Record { name, fresh_ms, entry }).map_err(not_json)?;

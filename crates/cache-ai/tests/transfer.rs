@@ -3,10 +3,17 @@
 
 mod common;
 
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
-use cache_ai::{AiCache, AiSettings, Control, EmbedSpec, Loaded, NotCached, Source, Tenant, Which};
-use cache_testkit::{FakeClock, ReferenceServer};
+use cache_ai::{
+    AiCache, AiSettings, Control, EmbedSpec, Generated, Loaded, Namespace, NotCached, Source, Tenant, Which,
+};
+use cache_core::ErrorKind;
+use cache_testkit::{FakeClock, Op, ReferenceServer, ReferenceStore};
+use cache_tiered::BreakerState;
 use common::{Model, ask, private, process, shared};
 use serde_json::{Value, json};
 
@@ -154,4 +161,73 @@ async fn without_request_text_nothing_of_a_question_is_in_the_store_or_in_an_exp
     let _ = shared(&own).cache_response(&question, "qa", &(), &json!("no")).await.unwrap();
     own.export(&mut out).await.unwrap();
     assert!(String::from_utf8(out).unwrap().contains(CANARY), "the test can see it where it is");
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_counted_and_stands_in_nobodys_way() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    for cache in [private(&clock, AiSettings::new()), process(&clock, &server, AiSettings::new())] {
+        filled(&cache).await;
+        let numbered = BTreeMap::from([(1u32, "one".to_owned())]);
+        let kept = numbered.clone();
+        let generated = || async { Loaded::Ok(Generated::new(kept)) };
+        let asked = ask("numbered");
+        let _ = cache.get_or_generate(&asked, Control::new(), generated).await.unwrap();
+        let written = cache.export(&mut Vec::new()).await.unwrap();
+        assert_eq!((written.answers, written.left_out), (3, 1));
+        assert_eq!(cache.stored_answers().await.unwrap().iter().map(|line| line.answers).sum::<u64>(), 3);
+        // It is there as before.
+        let fails = || async { Err::<Generated<BTreeMap<u32, String>>, _>(std::io::Error::other("asked")) };
+        let answer = cache.get_or_generate(&asked, Control::new(), fails).await.unwrap();
+        assert_eq!(**answer, numbered);
+    }
+}
+
+#[tokio::test]
+async fn a_look_at_all_answers_does_not_open_the_breaker_for_those_who_are_answered() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    server.beat_with(&clock);
+    let store = Arc::new(server.connect());
+    let cache = AiCache::builder(Namespace::new("test").unwrap()).store(store.clone());
+    let cache = cache.timer(clock.clone()).build().unwrap();
+    let model = Model::default();
+    for number in 0..20 {
+        let asked = ask(&format!("question {number}"));
+        cache.get_or_generate(&asked, Control::new(), model.says("an answer")).await.unwrap();
+    }
+    store.fail_next(Op::Get, 20, ErrorKind::Timeout);
+    assert_eq!(cache.stored_answers().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(cache.cache().health().await.breaker, BreakerState::Closed);
+}
+
+#[tokio::test]
+async fn how_long_an_answer_is_fresh_is_of_when_it_was_read() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    server.beat_with(&clock);
+    let store = Arc::new(server.connect());
+    let cache = AiCache::builder(Namespace::new("test").unwrap()).store(store.clone());
+    let cache = cache.timer(clock.clone()).build().unwrap();
+    filled(&cache).await;
+    // The server goes as soon as something is written.
+    let written = cache.export(Parting { text: Vec::new(), store }).await.unwrap();
+    assert_eq!(written.answers, 3);
+}
+
+struct Parting {
+    text: Vec<u8>,
+    store: Arc<ReferenceStore>,
+}
+
+impl Write for Parting {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.store.disconnect();
+        self.text.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.text.flush()
+    }
 }

@@ -215,7 +215,7 @@ impl CacheSetup {
     }
 
     /// A file with the authorities that may have signed the certificate of Redis, in PEM, instead of those that the system trusts.
-    /// It is read for each connection anew. An error unless the address begins with `rediss://`.
+    /// It is read for each connection anew, at most 1 MiB. An error unless the address begins with `rediss://`.
     pub fn redis_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.redis().ca_file = Some(path.into());
         self

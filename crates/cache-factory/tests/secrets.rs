@@ -157,3 +157,21 @@ async fn errors_of_bad_addresses_show_none() {
         hidden(&shown(&setup.await.unwrap_err()));
     }
 }
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_key_where_the_path_to_it_is_wanted_is_refused_without_being_shown() {
+    let key = format!("-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n");
+    let address = ("CACHE_REDIS_URL", format!("rediss://{NOWHERE}"));
+    let certificate = ("CACHE_REDIS_CERT_FILE", "cert.pem".to_owned());
+    for name in ["CACHE_REDIS_KEY_FILE", "CACHE_REDIS_CA_FILE", "CACHE_REDIS_PASSWORD_FILE"] {
+        let given = [address.clone(), certificate.clone(), (name, key.clone())];
+        let error = CacheFactory::from_variables(given).unwrap_err();
+        assert!(error.message().contains("what stands in a file, not the path to it"), "{error}");
+        hidden(&shown(&error));
+    }
+    let toml = format!("[redis]\nurl = 'rediss://{NOWHERE}'\ncert_file = 'a'\nkey_file = \'\'\'{key}\'\'\'");
+    hidden(&shown(&CacheConfig::from_toml(&toml).unwrap_err()));
+    let setup = CacheFactory::new().for_web_app().redis_url(format!("rediss://{NOWHERE}"));
+    hidden(&shown(&setup.redis_client_certificate("cert.pem", key).await.unwrap_err()));
+}

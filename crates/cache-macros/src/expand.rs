@@ -69,7 +69,8 @@ fn check(arguments: &Arguments, function: &Function) -> syn::Result<()> {
         wrong.add(name.span(), format!("`{name}` is no argument of the function, so it cannot be ignored"));
     }
     // What only holds the cache may differ in all else that it holds.
-    let cache = whole(&arguments.cache);
+    let cache = whole(&arguments.cache)
+        .filter(|name| function.arguments.iter().any(|it| it.is_cache && it.name == **name));
     for name in names.into_iter().chain(&this) {
         let is_in_key = arguments.key.variables().any(|variable| variable == name);
         let is_ignored = arguments.ignored.contains(name);
@@ -137,7 +138,7 @@ fn expand(arguments: &Arguments, function: Function) -> TokenStream {
         .iter()
         .filter(|argument| argument.is_reference)
         .map(|Argument { name, .. }| quote!(let #name = #private::ToOwned::to_owned(#name);));
-    let passed = given.iter().map(|Argument { name, is_reference }| match is_reference {
+    let passed = given.iter().map(|Argument { name, is_reference, .. }| match is_reference {
         true => quote!(#private::Borrow::borrow(&#name)),
         false => quote!(#name),
     });

@@ -22,6 +22,8 @@ pub(crate) struct Argument {
     pub(crate) name: Ident,
     /// Whether it is a plain reference, so that what it refers to is copied for the load.
     pub(crate) is_reference: bool,
+    /// Whether it is a cache by its type, and nothing that only holds one.
+    pub(crate) is_cache: bool,
 }
 
 impl Function {
@@ -133,7 +135,7 @@ fn argument(typed: &PatType) -> syn::Result<Argument> {
              Clone`): nothing that borrows within",
         ));
     }
-    Ok(Argument { name: pattern.ident.clone(), is_reference })
+    Ok(Argument { name: pattern.ident.clone(), is_reference, is_cache: is_cache(target) })
 }
 
 /// Whether a type is a `Pin<Box<dyn Future>>`, by whatever paths.
@@ -145,6 +147,12 @@ fn is_boxed_future(ty: &Type) -> bool {
         TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(|last| last.ident == "Future"),
         _ => false,
     })
+}
+
+/// Whether a type is `Cache`, or an `Arc` of it, by whatever paths.
+fn is_cache(ty: &Type) -> bool {
+    let is = |ty: &Type| matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|it| it.ident == "Cache"));
+    is(ty) || within("Arc", ty).is_some_and(is)
 }
 
 /// The type in `name<…>`.

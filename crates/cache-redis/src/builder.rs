@@ -62,7 +62,7 @@ impl RedisStoreBuilder {
     }
 
     /// A file with the authorities that may have signed the server's certificate, in PEM, instead of those that the system trusts.
-    /// For addresses that begin with `rediss://`. It is read for each connection anew.
+    /// For addresses that begin with `rediss://`. It is read for each connection anew, at most 1 MiB.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.files.ca = Some(path.into());
         self

@@ -69,12 +69,16 @@ pub(crate) async fn sign_in(
 pub(crate) async fn open(address: &Address) -> Result<Box<dyn Socket>, Fault> {
     match &address.endpoint {
         Endpoint::Tcp { host, port } => {
+            let tls = match &address.tls {
+                Some(tls) => Some(tls.ready().await?),
+                None => None,
+            };
             let stream = TcpStream::connect((host.as_str(), *port))
                 .await
                 .map_err(|error| Fault::unreachable(&error))?;
             // Without it a reply waits for the acknowledgement of the one before.
             stream.set_nodelay(true).map_err(|error| Fault::unreachable(&error))?;
-            Ok(match &address.tls {
+            Ok(match tls {
                 Some(tls) => Box::new(tls.over(stream).await?),
                 None => Box::new(stream),
             })

@@ -1,6 +1,8 @@
 //! Encryption: how the server shows who it is, and how we do.
 
 #[cfg(feature = "tls")]
+mod files;
+#[cfg(feature = "tls")]
 mod with;
 #[cfg(not(feature = "tls"))]
 mod without;

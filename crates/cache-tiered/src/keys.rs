@@ -10,8 +10,8 @@ use crate::glob;
 
 /// Keys that the store looks at for one answer.
 const PAGE: usize = 512;
-/// Keys whose values are asked for at a time.
-const BATCH: usize = 128;
+/// Keys whose values are asked for at a time: even large ones arrive within `store_timeout`.
+const BATCH: usize = 16;
 
 impl Cache {
     /// The keys that have a fresh value and match a glob pattern (`*`, `?`, `[a-c]`, `[^a]`, `\` before what is meant as it

@@ -116,9 +116,14 @@ pub(super) async fn export(global: &Global, args: &ExportArgs, out: Out) -> Resu
                 None => error.into(),
             }
         });
-        let count = exported?.answers;
+        let exported = exported?;
         draft.finish().map_err(cannot)?;
-        out.report(&Transferred { what: "answers exported", count, skipped: 0, why: "" })?;
+        out.report(&Transferred {
+            what: "answers exported",
+            count: exported.answers,
+            skipped: exported.left_out,
+            why: "of a type that JSON does not have",
+        })?;
         return Ok(Exit::Fine);
     }
     let bar = out.progress(0, "exported");

@@ -1,6 +1,6 @@
 //! Configuration files.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -46,12 +46,15 @@ pub(super) fn checked(tree: Result<Tree, String>, problems: &mut Problems) -> Ca
     }
 }
 
-/// The text of a file of at most `longest` bytes.
+/// The text of a file of at most `longest` bytes. Of a pipe or a device the reading might never end.
 pub(crate) fn text_of(path: &Path, longest: u64) -> Result<String, String> {
     let cannot = |error: std::io::Error| match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),
         kind => format!("the file cannot be read: {kind}"),
     };
+    if !fs::metadata(path).map_err(cannot)?.is_file() {
+        return Err("it is a folder, a pipe or a device, not a file".to_owned());
+    }
     let file = File::open(path).map_err(cannot)?;
     let mut text = String::new();
     file.take(longest + 1).read_to_string(&mut text).map_err(cannot)?;

@@ -151,7 +151,12 @@ impl Setting for BTreeMap<String, Duration> {
 
 impl Setting for PathBuf {
     fn read(tree: Tree) -> Result<Self, String> {
-        String::read(tree).and_then(|text| not_empty(text).map(Self::from))
+        match String::read(tree)? {
+            text if text.contains(['\n', '\r']) || text.contains("-----BEGIN") => {
+                Err("what stands in a file, not the path to it".to_owned())
+            }
+            text => not_empty(text).map(Self::from),
+        }
     }
 
     fn write(&self) -> Tree {

@@ -31,6 +31,19 @@ async fn holds_the_cache(reports: &Reports, year: u32) -> Result<String, Error> 
     Ok(format!("{} {year}", reports.tenant))
 }
 
+impl std::ops::Deref for Reports {
+    type Target = Cache;
+
+    fn deref(&self) -> &Cache {
+        &self.cache
+    }
+}
+
+#[cached(cache = reports, key = "report:{year}")]
+async fn stands_for_the_cache(reports: &Reports, year: u32) -> Result<String, Error> {
+    Ok(format!("{} {year}", reports.tenant))
+}
+
 #[cached(cache = cache, key = "report", ignore = [self])]
 async fn no_receiver(cache: &Cache) -> Result<u8, Error> {
     Ok(1)

@@ -1,7 +1,6 @@
 //! A build with the feature `tls`.
 
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -10,12 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as TlsError, RootCertStore};
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{AlertDescription, CertificateError, Error as TlsError};
 
-use super::Files;
+use super::{Files, files};
 use crate::fault::Fault;
 use crate::sign_in::{Ending, Socket};
 
@@ -28,23 +25,33 @@ pub(crate) struct Tls {
 
 impl Tls {
     /// # Errors
-    /// What is wrong with the name or the files.
+    /// What is wrong with the name.
     pub(crate) fn new(host: &str, files: &Files) -> Result<Self, String> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| "no certificate can be for a host of this name".to_owned())?;
-        config(files)?;
         Ok(Self { name, files: files.clone() })
     }
 
-    /// Begins to encrypt. The files are read anew each time: renewed ones are taken by the next connection.
-    pub(crate) async fn over(&self, stream: TcpStream) -> Result<Encrypted, Fault> {
+    /// Reads the files for one connection: renewed ones are taken by the next.
+    pub(crate) async fn ready(&self) -> Result<Ready, Fault> {
         let files = self.files.clone();
-        let config = tokio::task::spawn_blocking(move || config(&files))
+        let config = tokio::task::spawn_blocking(move || files::config(&files))
             .await
             .map_err(|_| Fault::broken("the task that reads certificates has ended"))?
             .map_err(Fault::refused)?;
-        let connecting = TlsConnector::from(Arc::new(config)).connect(self.name.clone(), stream);
-        let stream = connecting.await.map_err(|error| fault(&error))?;
+        Ok(Ready { name: self.name.clone(), connector: TlsConnector::from(Arc::new(config)) })
+    }
+}
+
+/// Encryption of one connection.
+pub(crate) struct Ready {
+    name: ServerName<'static>,
+    connector: TlsConnector,
+}
+
+impl Ready {
+    pub(crate) async fn over(self, stream: TcpStream) -> Result<Encrypted, Fault> {
+        let stream = self.connector.connect(self.name, stream).await.map_err(|error| fault(&error))?;
         Ok(Encrypted { stream, ending: Ending::default() })
     }
 }
@@ -70,9 +77,10 @@ impl AsyncRead for Encrypted {
         let read = Pin::new(&mut self.stream).poll_read(context, into);
         if let Poll::Ready(Err(error)) = &read
             && let Some(error) = of_tls(error)
+            && let Some(reason) = refusal(error)
         {
             // The first reason is the one.
-            let _ = self.ending.0.set(refused(error));
+            let _ = self.ending.0.set(Fault::refused(reason));
         }
         read
     }
@@ -100,81 +108,45 @@ fn of_tls(error: &io::Error) -> Option<&TlsError> {
     error.get_ref().and_then(|inner| inner.downcast_ref())
 }
 
-fn config(files: &Files) -> Result<ClientConfig, String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?
-        .with_root_certificates(roots(files.ca.as_deref())?);
-    let Some((certificate, key)) = &files.identity else { return Ok(config.with_no_client_auth()) };
-    let chain = certificates("cert_file", certificate)?;
-    let key_of = |path: &Path| {
-        PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable("key_file", path, &error))
-    };
-    config.with_client_auth_cert(chain, key_of(key)?).map_err(|_| {
-        "cert_file and key_file do not belong together, or the key is of no known kind".to_owned()
-    })
-}
-
-fn roots(ca: Option<&Path>) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    let Some(path) = ca else {
-        // One that cannot be read is nobody's.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return if roots.is_empty() {
-            Err("this machine trusts no authority: name one by ca_file".to_owned())
-        } else {
-            Ok(roots)
-        };
-    };
-    for certificate in certificates("ca_file", path)? {
-        roots.add(certificate).map_err(|_| {
-            format!("ca_file {}: a certificate in it is none of an authority", path.display())
-        })?;
-    }
-    Ok(roots)
-}
-
-fn certificates(what: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let unreadable = |error| unreadable(what, path, &error);
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(unreadable)?
-        .collect::<Result<_, _>>()
-        .map_err(unreadable)?;
-    if found.is_empty() { Err(unreadable(pem::Error::NoItemsFound)) } else { Ok(found) }
-}
-
-/// Nothing of what stands in the file is repeated.
-fn unreadable(what: &str, path: &Path, error: &pem::Error) -> String {
-    let why = match error {
-        pem::Error::Io(error) if error.kind() == io::ErrorKind::NotFound => {
-            "there is no such file".to_owned()
-        }
-        pem::Error::Io(error) => format!("it cannot be read: {}", error.kind()),
-        pem::Error::NoItemsFound if what == "key_file" => "there is no key in it".to_owned(),
-        pem::Error::NoItemsFound => "there is no certificate in it".to_owned(),
-        _ => "it is not PEM".to_owned(),
-    };
-    format!("{what} {}: {why}", path.display())
-}
-
-/// Why it could not be begun. A server that is not who it should be is the settings' mistake: nobody goes on
-/// without encryption because of it.
+/// Why it could not be begun.
 fn fault(error: &io::Error) -> Fault {
-    of_tls(error).map_or_else(|| Fault::unreachable(error), refused)
+    match of_tls(error) {
+        Some(TlsError::InvalidMessage(_)) => Fault::refused("the server does not speak TLS at this port"),
+        Some(of_tls) => match refusal(of_tls) {
+            Some(reason) => Fault::refused(reason),
+            None => Fault::unreachable(error),
+        },
+        None => Fault::unreachable(error),
+    }
 }
 
-fn refused(error: &TlsError) -> Fault {
-    let message = match error {
-        TlsError::InvalidCertificate(why) => certificate(why),
-        TlsError::InvalidMessage(_) => "the server does not speak TLS at this port".to_owned(),
-        TlsError::AlertReceived(alert) => {
-            format!(
-                "the server refused to be spoken to over TLS ({alert:?}); it may want a client's certificate: cert_file and key_file"
-            )
-        }
-        other => format!("TLS with the server failed: {other}"),
-    };
-    Fault::refused(message)
+/// What is wrong with the settings, by what one side said of the other. Nobody goes on without encryption because of it, and
+/// what only this connection met with is none.
+fn refusal(error: &TlsError) -> Option<String> {
+    use AlertDescription as Alert;
+    match error {
+        TlsError::InvalidCertificate(why) => Some(certificate(why)),
+        TlsError::PeerIncompatible(_)
+        | TlsError::AlertReceived(Alert::ProtocolVersion | Alert::InsufficientSecurity) => Some(
+            "the server speaks none of the versions and ciphers of TLS that we do (1.2 and 1.3)".to_owned(),
+        ),
+        TlsError::AlertReceived(
+            alert @ (Alert::HandshakeFailure
+            | Alert::NoCertificate
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::CertificateRequired
+            | Alert::UnrecognisedName),
+        ) => Some(format!(
+            "the server refused to be spoken to over TLS ({alert:?}); it may want a client's certificate: cert_file and key_file"
+        )),
+        _ => None,
+    }
 }
 
 fn certificate(why: &CertificateError) -> String {
@@ -193,5 +165,33 @@ fn certificate(why: &CertificateError) -> String {
         }
         Why::Revoked => "the server's certificate was revoked".to_owned(),
         other => format!("the server's certificate is not valid: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_core::ErrorKind;
+    use tokio_rustls::rustls::InvalidMessage;
+
+    use super::*;
+
+    #[test]
+    fn only_what_another_attempt_would_meet_again_is_a_mistake_of_the_settings() {
+        use AlertDescription as Alert;
+        let alert = TlsError::AlertReceived;
+        for (error, kind) in [
+            (alert(Alert::CertificateRequired), ErrorKind::Configuration),
+            (alert(Alert::UnknownCA), ErrorKind::Configuration),
+            (alert(Alert::ProtocolVersion), ErrorKind::Configuration),
+            (TlsError::InvalidCertificate(CertificateError::Expired), ErrorKind::Configuration),
+            (TlsError::InvalidMessage(InvalidMessage::InvalidContentType), ErrorKind::Configuration),
+            (alert(Alert::InternalError), ErrorKind::Unavailable),
+            (alert(Alert::BadRecordMac), ErrorKind::Unavailable),
+            (TlsError::DecryptError, ErrorKind::Unavailable),
+        ] {
+            let said = format!("{error:?}");
+            let fault = fault(&io::Error::new(io::ErrorKind::InvalidData, error));
+            assert_eq!(fault.error.kind(), kind, "{said}");
+        }
     }
 }

@@ -14,7 +14,15 @@ impl Tls {
         Err("this build has no TLS, the feature `tls` adds it".to_owned())
     }
 
-    pub(crate) async fn over(&self, _: TcpStream) -> Result<TcpStream, Fault> {
+    pub(crate) async fn ready(&self) -> Result<Ready, Fault> {
         match *self {}
+    }
+}
+
+pub(crate) enum Ready {}
+
+impl Ready {
+    pub(crate) async fn over(self, _: TcpStream) -> Result<TcpStream, Fault> {
+        match self {}
     }
 }
