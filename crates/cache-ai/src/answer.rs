@@ -84,7 +84,13 @@ impl Finish {
             | "incomplete"
             | "in_progress"
             | "queued"
-            | "pause_turn" => Self::Length,
+            | "pause_turn"
+            | "max_length"
+            | "max_new_tokens"
+            | "error_limit"
+            | "insufficient_system_resource"
+            | "malformed_function_call"
+            | "unexpected_tool_call" => Self::Length,
             "content_filter"
             | "content_filtered"
             | "safety"
@@ -93,8 +99,14 @@ impl Finish {
             | "prohibited_content"
             | "spii"
             | "refusal"
-            | "guardrail_intervened" => Self::ContentFilter,
-            "error" | "failed" | "cancelled" => Self::Error,
+            | "guardrail_intervened"
+            | "content-filter"
+            | "sensitive"
+            | "language"
+            | "image_safety"
+            | "error_toxic" => Self::ContentFilter,
+            "error" | "failed" | "cancelled" | "canceled" | "abort" | "aborted" | "user_cancel" | "timeout"
+            | "network_error" | "other" => Self::Error,
             _ => Self::Unknown,
         }
     }

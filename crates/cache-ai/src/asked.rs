@@ -87,12 +87,20 @@ impl Shared {
             worth.learn(name, self.books.cost(about, entry.usage), Duration::from_millis(entry.took_ms));
         }
         match source {
-            Source::Generated => self.books.spent(about, entry.usage),
+            // Noted where the model answered: whoever asked may have left.
+            Source::Generated => {}
             Source::Cache | Source::Stale | Source::Joined => {
                 let saved = Duration::from_millis(entry.took_ms).saturating_sub(took);
                 self.books.saved(about, entry.usage, saved);
             }
         }
+    }
+
+    /// Notes that a model gave this answer.
+    pub(crate) fn spent<A: Answer>(&self, entry: &Entry<A>) {
+        let about =
+            About { operation: &entry.operation, model: entry.model.as_deref(), tenant: &entry.tenant };
+        self.books.spent(about, entry.usage);
     }
 
     /// The generated answer as an entry, refused if the gate says so.
@@ -126,8 +134,10 @@ impl Asked<'_> {
         }
         let (entry, receipt) = self.shared.cache.get_with_receipt::<Entry<A>>(&self.name).await?;
         let seen = match &entry {
-            None if receipt.status == Status::Stale => Seen::Stale,
+            // What the store did not say may be too old as well.
+            None if matches!(receipt.status, Status::Stale | Status::StoreUnavailable) => Seen::Stale,
             None => Seen::Nothing,
+            Some(entry) if entry.is_of(&self.keyed, self.sample) && entry.whole().is_none() => Seen::Broken,
             Some(entry) if entry.is_of(&self.keyed, self.sample) => {
                 Seen::Answer(receipt.age.unwrap_or_default())
             }

@@ -137,6 +137,8 @@ pub(crate) enum Seen {
     Answer(Duration),
     /// An answer to this request that is to be replaced.
     Stale,
+    /// An answer to this request, of events that make none for this reader.
+    Broken,
     /// An answer to another request.
     Another,
 }
@@ -183,7 +185,7 @@ pub(crate) fn plan(control: &Control, repeat: Repeat, is_deterministic: bool, se
         (_, None) => Plan::Look,
         (_, Some(Seen::Answer(age))) if control.max_age.is_none_or(|most| age <= most) => Plan::Serve,
         (Mode::OnlyIfCached, _) => Plan::NotCached,
-        (Mode::Cached, Some(Seen::Answer(_))) => renew(false),
+        (Mode::Cached, Some(Seen::Answer(_) | Seen::Broken)) => renew(false),
         // Who says how old an answer may be wants none whose time is over.
         (Mode::Cached, Some(Seen::Stale)) if control.max_age.is_some() => renew(false),
         // Two requests under one name: the other's answer stays, this one's is not kept.

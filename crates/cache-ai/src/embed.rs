@@ -180,7 +180,10 @@ impl AiCache {
         let mut by_cache: Vec<usize> = names.values().copied().collect();
         by_cache.sort_unstable();
 
-        let options = shared.options(&first.keyed, policy);
+        let mut options = shared.options(&first.keyed, policy);
+        // One for all of them: none is kept longer than it may be.
+        let ttl = |item: &Item| shared.operations.ttl(policy, item.keyed.text_tier, &item.keyed.digest);
+        options.entry.fresh_for = unique.iter().map(ttl).min();
         let keys: Vec<&str> = by_cache.iter().map(|&at| unique[at].keyed.name.as_str()).collect();
         let asked: HashMap<String, Item> =
             by_cache.iter().map(|&at| (unique[at].keyed.name.clone(), unique[at].clone())).collect();
@@ -262,19 +265,18 @@ async fn embed_items(
     let embedded = embedder(items.iter().map(|item| item.text.to_string()).collect()).await?;
     let took = shared.timer.now().since(began);
     let now = shared.timer.unix_millis();
-    let share = share_of(embedded.usage, items.len());
-    let entry = |(item, vector): (&Item, Vec<f32>)| {
+    let took = took / u32::try_from(items.len().max(1)).unwrap_or(u32::MAX);
+    let (usage, count) = (embedded.usage, items.len().max(1) as u64);
+    let entry = |(at, (item, vector)): (u64, (&Item, Vec<f32>))| {
+        let share = |of: u64| of / count + u64::from(at < of % count);
+        let share = Usage::new(share(usage.input), share(usage.output));
         let Generated { answer, .. } = Generated::new(Plain(vector));
         let outcome = Outcome { usage: share, ..Outcome::default() };
-        Entry::new(&item.keyed, 0, Body::Whole(Arc::new(answer)), &outcome, took, now)
+        let entry = Entry::new(&item.keyed, 0, Body::Whole(Arc::new(answer)), &outcome, took, now);
+        shared.spent(&entry);
+        entry
     };
-    Ok(items.iter().zip(embedded.vectors).map(entry).collect())
-}
-
-/// What one of so many texts took, as nobody says it more exactly.
-fn share_of(usage: Usage, count: usize) -> Usage {
-    let count = count.max(1) as u64;
-    Usage::new(usage.input.div_ceil(count), usage.output.div_ceil(count))
+    Ok((0..).zip(items.iter().zip(embedded.vectors)).map(entry).collect())
 }
 
 /// # Errors

@@ -134,7 +134,9 @@ impl Asked<'_> {
         let generating = async {
             let generated = generator().await?;
             let took = self.shared.timer.now().since(began);
-            Ok(self.shared.entry_of(&self.keyed, self.sample, generated, took).await)
+            let entry = self.shared.entry_of(&self.keyed, self.sample, generated, took).await;
+            self.shared.spent(&entry);
+            Ok(entry)
         };
         let entry = bounded(self.shared, generating).await?;
         self.hand_out(&entry, Source::Generated)
@@ -145,7 +147,7 @@ impl Asked<'_> {
             Error::new(ErrorKind::Load, "the stream of this answer made no whole answer").because(Cut)
         })?;
         self.shared.count(&self.name, entry, source, None, self.took());
-        let age = (source != Source::Stale).then_some(Duration::ZERO);
+        let age = (source == Source::Generated).then_some(Duration::ZERO);
         Ok(Answered::new(whole, AnswerMeta::of(entry, source, None, age)))
     }
 
@@ -211,6 +213,7 @@ impl Asked<'_> {
                 let generated = generator().await?;
                 let took = shared.timer.now().since(began);
                 let entry = shared.entry_of(&keyed, sample, generated, took).await;
+                shared.spent(&entry);
                 if entry.refused.is_some() {
                     scope.do_not_store();
                 }

@@ -149,6 +149,10 @@ impl AiRequest {
     pub fn system(mut self, text: impl AsRef<str>) -> Self {
         let text = text.as_ref();
         self.characters += characters(text);
+        // Where it stands among the messages.
+        if !self.messages.is_empty() {
+            canonical::write_int(&mut self.system, self.messages.len() as i128);
+        }
         canonical::write_text(&mut self.system, text);
         self
     }
@@ -156,6 +160,7 @@ impl AiRequest {
     /// The text that the operation is about. Taken as it is, unless the operation's schema says otherwise.
     pub fn text(mut self, text: impl Into<String>) -> Self {
         let text = text.into();
+        self.characters -= self.text.as_deref().map_or(0, characters);
         self.characters += characters(&text);
         self.text = Some(text);
         self

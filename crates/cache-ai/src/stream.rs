@@ -185,6 +185,7 @@ impl Asked<'_> {
             if let Ok(Ended::Done(events)) = ended.await {
                 let took = shared.timer.now().since(began);
                 if let Some((entry, _)) = recorded::<A>(&shared, &keyed, sample, events, took).await {
+                    shared.spent(&entry);
                     shared.count(&keyed.name, &entry, Source::Generated, None, took);
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cache_core::BreakerState;
+use cache_core::{BreakerState, Moment};
 use serde::Serialize;
 
 use crate::snapshot::{CacheSnapshot, Snapshot};
@@ -100,6 +100,7 @@ pub(crate) struct AlertState {
 /// Where the counters of a cache stood when its present windows began.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Windows {
+    attached_at: Moment,
     hits: u64,
     reads: u64,
     slow: u64,
@@ -134,7 +135,9 @@ pub(crate) fn judge(
 ) -> (AlertState, Vec<AlertChange>) {
     let (mut state, mut changes) = (AlertState::default(), Vec::new());
     for cache in snapshot.caches.iter().filter(|cache| cache.is_there) {
-        let start = before.windows.get(&cache.cache).copied().unwrap_or_default();
+        // Another cache may have come under the name since.
+        let start = before.windows.get(&cache.cache).copied().filter(|it| it.attached_at == cache.attached_at);
+        let start = start.unwrap_or(Windows { attached_at: cache.attached_at, ..Windows::default() });
         let (windows, verdicts) = verdicts(cache, start, thresholds);
         state.windows.insert(cache.cache.clone(), windows);
         for (kind, verdict) in verdicts {

@@ -61,7 +61,8 @@ impl Latency {
     pub(crate) fn record(&self, took: Duration, times: u32, slow_above: Duration) {
         let times = u64::from(times);
         let nanos = nanos(took);
-        self.nanos.fetch_add(nanos.saturating_mul(times), Ordering::Relaxed);
+        let all = nanos.saturating_mul(times);
+        let _ = self.nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(it.saturating_add(all)));
         if took > slow_above {
             self.slow.fetch_add(times, Ordering::Relaxed);
         }

@@ -150,7 +150,10 @@ impl PerformanceMonitor {
         for change in &changes {
             log(change);
             if let Some(on_alert) = &self.on_alert {
-                on_alert(change);
+                let told = std::panic::AssertUnwindSafe(|| on_alert(change));
+                if std::panic::catch_unwind(told).is_err() {
+                    tracing::error!("the callback for alerts panicked");
+                }
             }
         }
         changes

@@ -35,7 +35,8 @@ impl Sections {
         let all = self.0.lock().clone();
         let mut shown = Vec::new();
         for (kind, name, tell) in all {
-            match tell() {
+            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tell()));
+            match told.unwrap_or_else(|_| Some("it panicked".into())) {
                 Some(content) => shown.push(Section { kind, name, content }),
                 None => self.0.lock().retain(|(_, _, held)| !Arc::ptr_eq(held, &tell)),
             }

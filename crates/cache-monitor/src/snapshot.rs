@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cache_core::Stats;
+use cache_core::{Moment, Stats};
 use serde::Serialize;
 
 use crate::alert::Alert;
@@ -33,6 +33,9 @@ pub struct CacheSnapshot {
     pub cache: String,
     /// Whether it still is there.
     pub is_there: bool,
+    /// Tells it from another that came under its name.
+    #[serde(skip)]
+    pub(crate) attached_at: Moment,
     /// What it counted itself, exactly.
     pub stats: Stats,
     /// How long reads took, by operation, tier and result (`hit`, `stale`, `miss`). Hits in memory are a sample, scaled up.
@@ -118,6 +121,7 @@ impl CacheSnapshot {
         Self {
             cache: watch.name.clone(),
             is_there: watch.cache().is_some(),
+            attached_at: watch.attached_at,
             stats: watch.stats(),
             reads: kind(Kind::Read),
             store: kind(Kind::Store),

@@ -41,6 +41,7 @@ pub(super) async fn finish<A: Answer>(
         }
         Ended::Done(events) => match recorded::<A>(shared, keyed, sample, events, took).await {
             Some((entry, reason)) => {
+                shared.spent(&entry);
                 shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
                 if let Some(reason) = reason {
                     shared.counters.refused(&keyed.operation, reason);

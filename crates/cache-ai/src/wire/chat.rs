@@ -49,8 +49,8 @@ impl Answer for Chat {
                 || choices.iter().any(|choice| {
                     !["content", "tool_calls", "function_call", "refusal", "audio"]
                         .iter()
-                        .any(|field| message(choice, field))
-                        && !has(&choice["text"])
+                        .any(|field| says(&choice["message"][*field]))
+                        && !says(&choice["text"])
                 }),
         }
     }
@@ -96,8 +96,9 @@ impl Answer for Chat {
             Value::Object(chunk)
         };
         let mut events = Vec::new();
-        for choice in choices.as_ref().and_then(Value::as_array).into_iter().flatten() {
-            let index = &choice["index"];
+        for (at, choice) in choices.as_ref().and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let at = json!(at);
+            let index = choice.get("index").filter(|index| index.is_u64()).unwrap_or(&at);
             for delta in deltas(choice, characters) {
                 events.push(chunk(if is_chat {
                     json!([{"index": index, "delta": delta, "finish_reason": null}])
@@ -155,6 +156,9 @@ impl Choice {
         for (name, value) in choice["delta"].as_object().into_iter().flatten() {
             if name == "tool_calls" {
                 for call in value.as_array().into_iter().flatten() {
+                    // A piece that says neither which call it is of nor that it begins one.
+                    self.is_unclear |=
+                        call["index"].is_null() && !has(&call["id"]) && !self.tools.is_empty();
                     let at = call["index"].as_u64().unwrap_or(self.tools.len() as u64);
                     let tool = self.tools.entry(at).or_default();
                     for (name, value) in call.as_object().into_iter().flatten() {
@@ -212,6 +216,10 @@ fn merge(slot: &mut Value, name: &str, piece: &Value) -> bool {
             return more.iter().fold(true, |known, (name, piece)| merge_field(fields, name, piece) && known);
         }
         (Value::String(text), Value::String(piece)) if is_in_pieces => text.push_str(piece),
+        // The same again, or another piece of it: nobody knows.
+        (Value::String(text), Value::String(piece)) if name == "name" && !text.is_empty() => {
+            return piece.is_empty() || text == piece;
+        }
         (slot, piece) if !has(slot) || WHOLE_TEXTS.contains(&name) => *slot = piece.clone(),
         (slot, piece) if has(piece) => {
             let is_plain = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_));
@@ -243,6 +251,10 @@ fn deltas(choice: &Value, characters: Option<usize>) -> Vec<Value> {
     }
     for (at, call) in message.get("tool_calls").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let mut head = call.clone();
+        if !head.is_object() {
+            deltas.push(json!({"tool_calls": [head]}));
+            continue;
+        }
         head["index"] = json!(at);
         let kind = if has(&call["custom"]) { ("custom", "input") } else { ("function", "arguments") };
         let arguments = call[kind.0][kind.1].as_str().unwrap_or_default();
@@ -269,6 +281,15 @@ pub(super) fn has(value: &Value) -> bool {
         Value::Array(items) => !items.is_empty(),
         Value::Object(fields) => !fields.is_empty(),
         Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// Whether there is something for a reader: blanks and parts of blanks are nothing.
+pub(super) fn says(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(parts) => parts.iter().any(|part| part.get("text").map_or_else(|| has(part), says)),
+        other => has(other),
     }
 }
 

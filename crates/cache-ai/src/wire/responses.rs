@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::chat::{has, usage, word};
+use super::chat::{has, says, usage, word};
 use super::pieces::pieces;
 use crate::answer::{Answer, Finish, Outcome};
 
@@ -26,7 +26,7 @@ impl Answer for Responses {
         };
         let items = self.0["output"].as_array().map(Vec::as_slice).unwrap_or_default();
         let parts = || items.iter().flat_map(|item| item["content"].as_array().into_iter().flatten());
-        let has_text = parts().any(|part| has(&part["text"]));
+        let has_text = parts().any(|part| says(&part["text"]));
         // A model that only thought has said nothing.
         let has_call = items.iter().any(|item| !matches!(word(&item["type"]), "message" | "reasoning"));
         Outcome {
