@@ -105,8 +105,8 @@ impl Finish {
             | "language"
             | "image_safety"
             | "error_toxic" => Self::ContentFilter,
-            "error" | "failed" | "cancelled" | "canceled" | "abort" | "aborted" | "user_cancel" | "timeout"
-            | "network_error" | "other" => Self::Error,
+            "error" | "failed" | "cancelled" | "canceled" | "abort" | "aborted" | "user_cancel"
+            | "timeout" | "network_error" | "other" => Self::Error,
             _ => Self::Unknown,
         }
     }

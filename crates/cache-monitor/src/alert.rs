@@ -136,7 +136,8 @@ pub(crate) fn judge(
     let (mut state, mut changes) = (AlertState::default(), Vec::new());
     for cache in snapshot.caches.iter().filter(|cache| cache.is_there) {
         // Another cache may have come under the name since.
-        let start = before.windows.get(&cache.cache).copied().filter(|it| it.attached_at == cache.attached_at);
+        let start =
+            before.windows.get(&cache.cache).copied().filter(|it| it.attached_at == cache.attached_at);
         let start = start.unwrap_or(Windows { attached_at: cache.attached_at, ..Windows::default() });
         let (windows, verdicts) = verdicts(cache, start, thresholds);
         state.windows.insert(cache.cache.clone(), windows);

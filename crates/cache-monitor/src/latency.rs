@@ -62,7 +62,8 @@ impl Latency {
         let times = u64::from(times);
         let nanos = nanos(took);
         let all = nanos.saturating_mul(times);
-        let _ = self.nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(it.saturating_add(all)));
+        let _ =
+            self.nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(it.saturating_add(all)));
         if took > slow_above {
             self.slow.fetch_add(times, Ordering::Relaxed);
         }

@@ -171,13 +171,15 @@ impl Engine {
             Ok(answers) => answers,
             Err(error) => return keys.iter().map(|_| Found::failed(error.clone())).collect(),
         };
-        let mut found = Vec::with_capacity(keys.len());
-        for (i, answer) in answers.into_iter().enumerate() {
-            found.push(match answer {
-                Ok(read) => self.admit(store, &keys[i], hashes[i], read, asked[i]).await,
-                Err(error) => Found::failed(self.store_failed(error.in_operation("get_many"))),
-            });
-        }
-        found
+        // At once, because each may have to ask for its marks.
+        let admitted = answers.into_iter().zip(keys).zip(hashes.into_iter().zip(asked)).map(
+            |((answer, key), (hash, asked))| async move {
+                match answer {
+                    Ok(read) => self.admit(store, key, hash, read, asked).await,
+                    Err(error) => Found::failed(self.store_failed(error.in_operation("get_many"))),
+                }
+            },
+        );
+        join_all(admitted).await
     }
 }

@@ -19,7 +19,7 @@ use crate::flight::{Joined, Lead, Seat};
 use crate::load::{Planned, Waited, spawn};
 use crate::load_task::{Load, LoadOutcome};
 use crate::loader::{Loaded, Said};
-use crate::reentry::Frame;
+use crate::reentry::{self, Frame};
 use crate::watched::Reading;
 
 /// A batch loader whose types are forgotten.
@@ -143,7 +143,8 @@ impl Engine {
                     return Err(Error::new(ErrorKind::Internal, "a batch's loader was wanted twice"));
                 };
                 let options = options.clone();
-                spawn(BatchTask { engine: Arc::clone(self), members, options, loader, deadline }.run())?;
+                let (engine, inside) = (Arc::clone(self), reentry::current());
+                spawn(BatchTask { engine, members, options, loader, deadline, inside }.run())?;
             }
             let waits = keys.iter().zip(parts).map(|(&key, part)| async move {
                 match part {
@@ -220,11 +221,13 @@ struct BatchTask {
     options: LoadOptions,
     loader: ErasedBatchLoader,
     deadline: Moment,
+    /// The load whose loader started this one.
+    inside: Option<Arc<Frame>>,
 }
 
 impl BatchTask {
     async fn run(self) {
-        let Self { engine, members, options, loader, deadline } = self;
+        let Self { engine, members, options, loader, deadline, inside } = self;
         let began = engine.timer.now();
         let claims = members.into_iter().map(|member| engine.claim_member(member, began));
         let mut loads: Vec<Load> = join_all(claims).await.into_iter().flatten().collect();
@@ -238,7 +241,7 @@ impl BatchTask {
         loads.iter_mut().for_each(|load| (load.stamp, load.known) = (stamp, known));
         engine.counters.loads.one();
         let missing = loads.iter().map(|load| String::from(&*load.key)).collect();
-        let frame = Frame::new(engine.id, loads.iter().map(|load| &*load.key));
+        let frame = Frame::new(engine.id, loads.iter().map(|load| &*load.key), inside);
         let leases: Vec<_> =
             loads.iter().filter_map(|load| Some((&*load.key, load.permit.lease()?))).collect();
         let loaded = engine.watch(&Deadline::new(deadline), &leases, frame.enter(loader(missing))).await;

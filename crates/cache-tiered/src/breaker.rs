@@ -101,9 +101,17 @@ impl Recent {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Closed(Recent),
-    Open { until: Moment },
-    HalfOpen { probing: bool },
+    Open {
+        until: Moment,
+    },
+    /// One call tries the store out, until then at the most; at the start of time nobody does.
+    HalfOpen {
+        probe_until: Moment,
+    },
 }
+
+/// The longest that a call of the store may take; whoever takes longer holds his future without polling it.
+const PROBE: Duration = Duration::from_secs(60);
 
 /// The state machine. `life` counts changes of the state, so that a call that began before one is not mistaken for a
 /// call of the state after it.
@@ -125,12 +133,16 @@ impl Machine {
     fn ask(self, now: impl FnOnce() -> Moment) -> (Self, bool) {
         match self.state {
             State::Closed(_) => (self, true),
-            State::Open { until } if now() < until => (self, false),
-            State::Open { .. } => (self.to(State::HalfOpen { probing: true }), true),
-            State::HalfOpen { probing: false } => {
-                (Self { state: State::HalfOpen { probing: true }, ..self }, true)
+            State::Open { until } => {
+                let now = now();
+                let probing = self.to(State::HalfOpen { probe_until: now + PROBE });
+                if now < until { (self, false) } else { (probing, true) }
             }
-            State::HalfOpen { probing: true } => (self, false),
+            State::HalfOpen { probe_until } => {
+                let now = now();
+                let state = State::HalfOpen { probe_until: now + PROBE };
+                if now < probe_until { (self, false) } else { (Self { state, ..self }, true) }
+            }
         }
     }
 
@@ -154,7 +166,7 @@ impl Machine {
             (State::HalfOpen { .. }, Outcome::Good) => self.to(State::Closed(Recent::default())),
             (State::HalfOpen { .. }, Outcome::Bad) => self.to(open()),
             (State::HalfOpen { .. }, Outcome::Unknown) => {
-                Self { state: State::HalfOpen { probing: false }, ..self }
+                Self { state: State::HalfOpen { probe_until: Moment::START }, ..self }
             }
             (State::Open { .. }, _) => self,
         }
@@ -163,7 +175,7 @@ impl Machine {
     /// The link answered a heartbeat.
     fn heartbeat(self) -> Self {
         match self.state {
-            State::Open { .. } => self.to(State::HalfOpen { probing: false }),
+            State::Open { .. } => self.to(State::HalfOpen { probe_until: Moment::START }),
             _ => self,
         }
     }

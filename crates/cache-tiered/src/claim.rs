@@ -28,8 +28,8 @@ pub(crate) enum Permit {
     IfAbsent,
     /// In tier 1 only: what is in the store is not ours to replace.
     Beside,
-    /// In tier 1 until the store is back, which could not be asked.
-    Meanwhile,
+    /// In tier 1 until the store is back, which could not be asked. It may have stored this lease all the same.
+    Meanwhile(Option<Version>),
 }
 
 /// What came of asking for the right to load.
@@ -119,9 +119,13 @@ impl Engine {
             Ok(Claim::Hit(read)) => read,
             // Without the store everybody loads for himself; what is loaded still must not undo what is stored.
             // Where nothing is stored, a delete by somebody else meanwhile could not be told from nothing.
-            Err(_) => return Ok(Ok(over.map_or(Permit::Meanwhile, Permit::Over).into())),
+            Err(_) => return Ok(Ok(over.map_or(Permit::Meanwhile(Some(lease)), Permit::Over).into())),
         };
         let found = self.admit(store, key, hash, read, asked).await;
+        if found.error.is_some() {
+            // Nobody can say whether it may be served.
+            return Ok(Ok(over.map_or(Permit::Meanwhile(None), Permit::Over).into()));
+        }
         Ok(match (found.entry, found.seen) {
             (Some((entry, _)), Seen::Nothing) => Ok(Attempt::Done(Asked::Answered(entry))),
             (_, Seen::Stale(version) | Seen::Held(version)) => Ok(Permit::Over(version).into()),
@@ -141,11 +145,16 @@ impl Engine {
         let ttl = self.settings.claim_ttl;
         loop {
             self.timer.sleep_until(self.timer.now() + ttl.as_duration() / 3).await;
-            // A lease that is gone is found out by the conditional write at the end.
             join_all(leases.iter().map(|&(key, lease)| async move {
                 let full = self.namespace.key(key)?;
                 let put = store.put(&full, cache_codec::lease(lease, &full), ttl, PutIf::Version(lease));
-                self.timed("renew", put).await
+                let renewed = self.timed("renew", put).await?;
+                if !renewed.stored {
+                    // Somebody changed the key, which may not have been announced. What is loaded is not kept by the
+                    // conditional write at the end, and nobody who asks from now on is to have it.
+                    self.loads.fence(self.seed.hash(key), key);
+                }
+                Ok::<_, Error>(())
             }))
             .await;
         }
@@ -153,7 +162,11 @@ impl Engine {
 
     /// Gives a lease back, so that the next caller need not wait for its end.
     pub(crate) async fn release(&self, key: &str, permit: &Permit) {
-        let (Some(store), Some(lease)) = (&self.store, permit.lease()) else { return };
+        let lease = match permit {
+            Permit::Meanwhile(lease) => *lease,
+            _ => permit.lease(),
+        };
+        let (Some(store), Some(lease)) = (&self.store, lease) else { return };
         let Ok(full) = self.namespace.key(key) else { return };
         // If this fails the lease ends by itself.
         self.timed("release", store.remove(&full, RemoveIf::Version(lease))).await.ok();

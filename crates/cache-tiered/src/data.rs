@@ -31,7 +31,7 @@ pub(crate) fn bytes_to_decode(value: &Value) -> usize {
 }
 
 /// The value as `T`: the same `Arc` if it is held as `T`, else by decoding, if need be after encoding what is held.
-pub(crate) fn read_as<T: Data>(value: Value, limit: usize) -> Result<As<T>, Error> {
+pub(crate) fn read_as<T: Data>(value: Value, format: Format, limit: usize) -> Result<As<T>, Error> {
     let held = match value.downcast::<T>() {
         Ok(value) => return Ok(As { value, keep: None }),
         Err(held) => held,
@@ -39,7 +39,7 @@ pub(crate) fn read_as<T: Data>(value: Value, limit: usize) -> Result<As<T>, Erro
     if let Some(encoded) = held.encoded() {
         return view(Arc::clone(encoded), limit);
     }
-    let encoded = encode(&held, Format::Msgpack, limit)?;
+    let encoded = encode(&held, format, limit)?;
     Ok(As { value: Arc::new(cache_codec::decode(&encoded)?), keep: None })
 }
 

@@ -293,9 +293,10 @@ impl Engine {
         key: &str,
         entry: LocalEntry,
     ) -> Result<Arc<T>, Error> {
-        let (limit, version) = (self.settings.limits.decoded, entry.meta.version);
+        let (format, limit) = (self.settings.format, self.settings.limits.decoded);
+        let version = entry.meta.version;
         let bytes = data::bytes_to_decode(&entry.value);
-        let read = apart(bytes, move || data::read_as::<T>(entry.value, limit))
+        let read = apart(bytes, move || data::read_as::<T>(entry.value, format, limit))
             .await
             .inspect_err(|_| self.refused(key, "wrong_type", &self.counters.refused_type))?;
         if let Some(keep) = read.keep {

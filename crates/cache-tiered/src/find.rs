@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use cache_codec::{Action, OpenError, Opened};
 use cache_core::{
-    Coherence, Error, Feed, Fill, FillToken, Key, LocalEntry, Mark, Meta, Moment, Read, RemoveIf, Stamp,
-    Status, Store, Stored, Tier, Value, Version,
+    Coherence, Error, ErrorKind, Feed, Fill, FillToken, Key, LocalEntry, Mark, Meta, Moment, Read, RemoveIf,
+    Stamp, Status, Store, Stored, Tier, Value, Version,
 };
 
 use crate::decide::{self, Freshness};
@@ -69,6 +69,11 @@ impl Found {
 
     pub(crate) fn failed(error: Error) -> Self {
         Self { error: Some(error), ..Self::nothing(Status::StoreUnavailable, Seen::Nothing) }
+    }
+
+    /// Whether the store did not answer in time.
+    fn is_late(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| error.kind() == ErrorKind::Timeout)
     }
 
     /// How its entry stands.
@@ -178,6 +183,8 @@ impl Engine {
                         match ending {
                             // The leader may have judged it before an invalidation that came before this caller asked.
                             Ending::Settled(found) if self.is_void_now(&found) => seat.detach(),
+                            // The leader's time is over, and not this caller's.
+                            Ending::Settled(found) if found.is_late() && self.timer.now() < deadline => seat.detach(),
                             Ending::Settled(found) => return found,
                             Ending::Panicked | Ending::Abandoned => {}
                         }

@@ -75,11 +75,13 @@ impl Engine {
 
     /// Makes a mark in the store, and voids here what it concerns, whether or not the store answers.
     pub(crate) async fn make_mark(&self, store: &dyn Store, mark: &Mark) -> Result<(), Error> {
-        let mut unheard = Unheard { engine: self, mark, heard: false };
+        let mut unheard = Unheard { engine: self, mark, heard: false, failed: false };
         if *mark == Mark::Clear {
             self.void_all();
         }
-        let at = self.timed("bump_mark", store.bump_mark(&self.namespace, mark)).await?;
+        let bumped = self.timed("bump_mark", store.bump_mark(&self.namespace, mark)).await;
+        unheard.failed = bumped.is_err();
+        let at = bumped?;
         // Entries of a tag are judged when they are read, and loads when they end or are joined; so the mark does it.
         match (self.marks.learn(mark, at), mark) {
             (Learned::OtherIncarnation, _) | (_, Mark::Clear) => self.void_all(),
@@ -98,16 +100,25 @@ struct Unheard<'a> {
     engine: &'a Engine,
     mark: &'a Mark,
     heard: bool,
+    /// The call is told of an error, and queues the mark.
+    failed: bool,
 }
 
 impl Drop for Unheard<'_> {
     fn drop(&mut self) {
         if !self.heard {
             match self.mark {
-                Mark::Clear => self.engine.marks.forget(),
-                Mark::Tag(tag) => self.engine.marks.forget_tag(tag),
+                Mark::Tag(tag) if self.failed => {
+                    self.engine.marks.forget_tag(tag);
+                    self.engine.remove_tagged(tag);
+                }
+                // Nothing is queued that would hide what is being read and loaded, and what is set from now on is to
+                // be stamped with where the store stands.
+                _ => {
+                    self.engine.marks.forget();
+                    self.engine.void_all();
+                }
             }
-            self.engine.void_marked(self.mark);
         }
     }
 }

@@ -209,7 +209,7 @@ impl Ask<'_> {
             seen,
             loader,
             back: Arc::clone(&back),
-            frame: Frame::new(engine.id, [key]),
+            frame: Frame::new(engine.id, [key], reentry::current()),
         };
         spawn(task.run())?;
         Ok((seat, back))

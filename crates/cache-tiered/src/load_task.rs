@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{
-    Encoded, Error, ErrorKind, Event, Fill, Filled, LoadOptions, LoadResult, LocalEntry, Meta, Moment, PutIf,
-    Stamp, Value, Version, WriteResult,
+    Encoded, Error, ErrorKind, Event, Feed, Fill, Filled, LoadOptions, LoadResult, LocalEntry, Meta, Moment,
+    PutIf, Stamp, Value, Version, WriteResult,
 };
 use futures_util::FutureExt;
 
@@ -178,8 +178,15 @@ impl Engine {
             }
         };
         let mut stored = None;
-        let kept = if matches!(load.permit, Permit::Local | Permit::Beside) {
+        let kept = if matches!(load.permit, Permit::Local) {
             let kept = self.keep_local(&load, &entry);
+            load.lead.answer(outcome);
+            kept
+        } else if matches!(load.permit, Permit::Beside) {
+            // A copy like others: where changes are not announced it ends by itself.
+            let announced = self.shared_feed().is_none_or(Feed::announces);
+            let copy = self.copy_of(&entry, announced, load.began);
+            let kept = copy.is_some_and(|copy| self.keep_local(&load, &copy));
             load.lead.answer(outcome);
             kept
         } else if self.settings.wait_for_write {
@@ -245,7 +252,7 @@ impl Engine {
         // A lease dies with any invalidation; without one the fences of this process are all there is.
         let leased = matches!(load.permit, Permit::Leased(_));
         let token = self.local.token(load.hash);
-        if load.stamp.is_none() || matches!(load.permit, Permit::Meanwhile) {
+        if load.stamp.is_none() || matches!(load.permit, Permit::Meanwhile(_)) {
             let kept = self.keep_meanwhile(load, entry);
             self.release(&load.key, &load.permit).await;
             return kept;
@@ -277,6 +284,8 @@ impl Engine {
                 if let Some(write) = write {
                     self.keep_written(write, load.hash, &load.key, &entry, written.tracked, sent_at);
                 } else if let Some(copy) = self.copy_of(&entry, written.tracked, sent_at)
+                    // A lease outlives a lost link, whose news of marks this process has missed.
+                    && load.lead.fences() == 0
                     && !self.writing.is_under_way(load.hash, &load.key)
                 {
                     self.copy(load.hash, &load.key, copy, Fill::Load(token));
@@ -285,10 +294,16 @@ impl Engine {
             }
             Ok(_) => false,
             Err(error) => {
-                let kept = is_away(&error) && self.keep_meanwhile(load, entry);
-                if !is_away(&error) {
+                let kept = if is_away(&error) {
+                    match write {
+                        Some(write) => self.keep_instead(write, load, entry),
+                        None => self.keep_meanwhile(load, entry),
+                    }
+                } else {
+                    // Nobody invalidated it.
                     self.counters.not_kept.one();
-                }
+                    true
+                };
                 // If the write takes effect after all, it is no longer conditional on anything that is there.
                 self.release(&load.key, &load.permit).await;
                 kept
@@ -305,6 +320,21 @@ impl Engine {
         if kept && !self.outbox.forget(&load.key) {
             self.local.remove(load.hash, &load.key);
             return false;
+        }
+        kept
+    }
+
+    /// The same for a value that was to take the place of another: its own write has fenced its load, so it is kept if
+    /// nothing else happened to the key since.
+    fn keep_instead(&self, write: Write<'_>, load: &Load, mut entry: LocalEntry) -> bool {
+        write::stay_local(&mut entry.meta, self.timer.now(), load.known, self.local_only_for());
+        let fill = Fill::Load(write.token());
+        let kept = write.is_alone()
+            && !self.is_void(&entry.meta)
+            && self.local.insert(load.hash, &load.key, entry, fill) == Filled::Stored
+            && self.outbox.forget(&load.key);
+        if kept {
+            write.kept();
         }
         kept
     }

@@ -135,7 +135,7 @@ impl MarkTable {
     }
 
     /// Takes in the store's answer for these marks to a question of this [generation](Self::generation). Returns false if they are of another
-    /// incarnation, which voids everything that was known and stored.
+    /// incarnation, or say of a clear that was not known: everything that is held is void.
     pub(crate) fn learn_all(&self, asked_in: u64, now: Stamp, marks: &[Mark], seqs: &[u64]) -> bool {
         let mut table = self.table.write();
         if asked_in != self.generation() {
@@ -143,11 +143,13 @@ impl MarkTable {
             return true;
         }
         let same = self.enter(&mut table, now);
+        let (clear, clear_known) = (table.clear, table.clear_known);
         for (mark, &seq) in marks.iter().zip(seqs) {
             self.note(&mut table, mark, seq);
         }
         self.newest.fetch_max(now.seq, Ordering::AcqRel);
-        same
+        // A clear that is read before it is told is known when it is told, and hits do not look at it.
+        same && (!clear_known || table.clear == clear)
     }
 
     /// Changes may have been missed: the store must be asked again.

@@ -129,7 +129,17 @@ impl Outbox {
     /// Tier 1 has a value of this key which it is to let go of when the store is back. Returns false if there is no room.
     #[must_use]
     pub(crate) fn forget(&self, key: &str) -> bool {
-        self.put(key, |old| old.map_or((None, None), |old| (old.before, old.write.clone())))
+        // It is no reason to clear what others have.
+        let is_full = {
+            let inner = self.inner.lock();
+            inner.clear.is_none() && !inner.keys.contains_key(key) && inner.lines() >= self.capacity
+        };
+        !is_full
+            && self.put(key, |old| match old {
+                // What was loaded is newer than the value that waits.
+                Some(old) if old.write.is_some() => (Some(Before::Remove), None),
+                old => (old.and_then(|old| old.before), None),
+            })
     }
 
     /// The mark is to be made. Returns false if there is no room.

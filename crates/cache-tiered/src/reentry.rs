@@ -18,9 +18,13 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// A frame for a load of these keys that the current task starts in the cache with this number.
-    pub(crate) fn new<'a>(cache: u64, keys: impl IntoIterator<Item = &'a str>) -> Arc<Self> {
-        Arc::new(Self { cache, keys: keys.into_iter().map(Into::into).collect(), parent: current() })
+    /// A frame for a load of these keys in the cache with this number, which is started inside the `parent`.
+    pub(crate) fn new<'a>(
+        cache: u64,
+        keys: impl IntoIterator<Item = &'a str>,
+        parent: Option<Arc<Self>>,
+    ) -> Arc<Self> {
+        Arc::new(Self { cache, keys: keys.into_iter().map(Into::into).collect(), parent })
     }
 
     /// Runs a loader inside this frame.
@@ -44,6 +48,7 @@ pub(crate) fn check(cache: u64, key: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn current() -> Option<Arc<Frame>> {
+/// The load that the current task is inside of.
+pub(crate) fn current() -> Option<Arc<Frame>> {
     LOADING.try_with(Arc::clone).ok()
 }

@@ -97,10 +97,11 @@ impl Engine {
         while self.check_open().is_ok() {
             if let Some((mark, ticket)) = self.outbox.next_mark() {
                 let made = self.make_mark(store, &mark).await;
-                if made.as_ref().is_err_and(is_away) {
+                if made.is_err() {
+                    // Also if the store answers and refuses: let go of, it would be undone.
                     return false;
                 }
-                self.count_replayed(made.is_ok());
+                self.count_replayed(true);
                 self.outbox.told_mark(&mark, ticket);
                 continue;
             }
@@ -157,7 +158,8 @@ impl Engine {
             },
         };
         let away = told.as_ref().is_err_and(is_away);
-        if !away {
+        // An invalidation that the store refuses waits on: let go of, it would be undone.
+        if told.is_ok() || !away && pending.before.is_none() {
             if pending.before.is_some() {
                 self.count_replayed(told.is_ok());
             }

@@ -120,7 +120,6 @@ impl Engine {
         let began = self.timer.now();
         let hash = self.seed.hash(key);
         self.counters.sets.one();
-        self.negative.clear(key);
         let (bytes, fresh_for) = (encoded.bytes.len(), keep.fresh.as_duration());
         let wrote = |result, stored| {
             self.tell_write(&Wrote { key, operation: "set", result, bytes, stored, fresh_for, began });
@@ -145,6 +144,7 @@ impl Engine {
         };
         let Some(store) = &self.store else {
             self.fence(hash, key);
+            self.negative.clear(key);
             let filled = self.local.insert(hash, key, entry, Fill::Write);
             return match filled {
                 Filled::TooLarge => {
@@ -167,6 +167,8 @@ impl Engine {
         let over = self.known_version(hash, key);
         let queued_before = self.outbox.position();
         let write = Write::begin(self, hash, key);
+        // After the fence: a load that fails from now on opens no window.
+        self.negative.clear(key);
         // Held until what waits for the key is settled.
         let turn = self.turn(key, deadline).await;
         let put = async {

@@ -157,8 +157,7 @@ impl Choice {
             if name == "tool_calls" {
                 for call in value.as_array().into_iter().flatten() {
                     // A piece that says neither which call it is of nor that it begins one.
-                    self.is_unclear |=
-                        call["index"].is_null() && !has(&call["id"]) && !self.tools.is_empty();
+                    self.is_unclear |= call["index"].is_null() && !has(&call["id"]) && !self.tools.is_empty();
                     let at = call["index"].as_u64().unwrap_or(self.tools.len() as u64);
                     let tool = self.tools.entry(at).or_default();
                     for (name, value) in call.as_object().into_iter().flatten() {
