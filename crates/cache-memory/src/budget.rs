@@ -43,12 +43,14 @@ impl AddAssign for Amount {
 pub(crate) struct Budget {
     entries: AtomicU64,
     weight: AtomicU64,
+    /// What was retired before this epoch weighs nothing any more.
+    settled: AtomicU64,
     max: Amount,
 }
 
 impl Budget {
     pub(crate) const fn new(max: Amount) -> Self {
-        Self { entries: AtomicU64::new(0), weight: AtomicU64::new(0), max }
+        Self { entries: AtomicU64::new(0), weight: AtomicU64::new(0), settled: AtomicU64::new(0), max }
     }
 
     pub(crate) const fn max(&self) -> Amount {
@@ -57,6 +59,15 @@ impl Budget {
 
     pub(crate) fn weight(&self) -> u64 {
         self.weight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_settled(&self, epoch: u64) -> bool {
+        self.settled.load(Ordering::Relaxed) == epoch
+    }
+
+    /// Every shard has begun this epoch, and holds nothing of those before.
+    pub(crate) fn settle(&self, epoch: u64) {
+        self.settled.store(epoch, Ordering::Relaxed);
     }
 
     /// Whether another entry has to make room for the next one, whatever they weigh.
