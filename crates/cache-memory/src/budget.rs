@@ -57,6 +57,11 @@ impl Budget {
         self.max
     }
 
+    /// Those of retired entries are among them, until their shard begins the present epoch.
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn weight(&self) -> u64 {
         self.weight.load(Ordering::Relaxed)
     }

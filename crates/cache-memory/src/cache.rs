@@ -264,7 +264,7 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
 
     /// Most entries allowed: `max_entries`, whatever they weigh.
     pub fn capacity(&self) -> usize {
-        self.engine.max_entries()
+        usize::try_from(self.engine.budget().max().entries).unwrap_or(usize::MAX)
     }
 
     /// What was counted since the start, and what is held.

@@ -259,12 +259,8 @@ impl<K: Eq, V> Engine<K, V> {
     pub(crate) fn len(&self) -> usize {
         let held = |shard: &Shard<K, V>| if shard.epoch == self.epoch() { shard.slab.len() } else { 0 };
         let sum: usize = self.shards.iter().map(|shard| held(&shard.0.read())).sum();
-        // One shard is asked after the other: what makes room for what comes meanwhile is counted as well.
-        sum.min(self.max_entries())
-    }
-
-    pub(crate) fn max_entries(&self) -> usize {
-        usize::try_from(self.budget.max().entries).unwrap_or(usize::MAX)
+        // One shard is asked after the other: what made room meanwhile for what came is counted beside it.
+        sum.min(usize::try_from(self.budget.entries()).unwrap_or(usize::MAX))
     }
 
     pub(crate) fn budget(&self) -> &Budget {
