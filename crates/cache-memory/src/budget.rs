@@ -43,20 +43,36 @@ impl AddAssign for Amount {
 pub(crate) struct Budget {
     entries: AtomicU64,
     weight: AtomicU64,
+    /// What was retired before this epoch weighs nothing any more.
+    settled: AtomicU64,
     max: Amount,
 }
 
 impl Budget {
     pub(crate) const fn new(max: Amount) -> Self {
-        Self { entries: AtomicU64::new(0), weight: AtomicU64::new(0), max }
+        Self { entries: AtomicU64::new(0), weight: AtomicU64::new(0), settled: AtomicU64::new(0), max }
     }
 
     pub(crate) const fn max(&self) -> Amount {
         self.max
     }
 
+    /// Those of retired entries are among them, until their shard begins the present epoch.
+    pub(crate) fn entries(&self) -> u64 {
+        self.entries.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn weight(&self) -> u64 {
         self.weight.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_settled(&self, epoch: u64) -> bool {
+        self.settled.load(Ordering::Relaxed) == epoch
+    }
+
+    /// Every shard has begun this epoch, and holds nothing of those before.
+    pub(crate) fn settle(&self, epoch: u64) {
+        self.settled.store(epoch, Ordering::Relaxed);
     }
 
     /// Whether another entry has to make room for the next one, whatever they weigh.

@@ -134,8 +134,12 @@ impl<K: Hash + Eq, V> MemoryCacheBuilder<K, V> {
     }
 
     /// Told of every entry that is no longer held, and why: after the fact, in the thread of the call that let it go,
-    /// with no lock held, so it may call the cache. Of an entry that expired it is told when its memory is given back.
-    /// Entries that are held when the cache itself is dropped are not told of.
+    /// with no lock held, so it may call the cache. Of an entry that expired or was retired it is told when its memory is
+    /// given back: by inserts that come upon it, by `remove_expired` or `clear`.
+    /// Entries that are held or retired when the cache itself is dropped are not told of.
+    ///
+    /// Do not answer an eviction by an insert into the same cache: that evicts the next entry, of which the listener is
+    /// told inside itself, and so on until the stack is full.
     ///
     /// A panic in it is caught and has no effect on the call or on the next telling.
     pub fn on_removal(mut self, listener: impl Fn(&K, &V, RemovalCause) + Send + Sync + 'static) -> Self {

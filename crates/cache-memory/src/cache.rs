@@ -232,14 +232,17 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         self.engine.clear();
     }
 
-    /// Makes all entries and all older tokens void at once, in O(1); the memory is given back by later inserts.
+    /// Makes all entries and all older tokens void at once, in O(1); the memory is given back by later inserts, which also
+    /// tell the listener of what they come upon.
     pub fn retire(&self) {
         self.engine.retire();
     }
 
-    /// Removes everything whose time is over and gives its memory back; returns how many entries that were.
+    /// Removes everything whose time is over and drops it; returns how many entries that were.
     ///
-    /// Inserts do this bit by bit. Call it where a cache may rest for long with large values in it.
+    /// Inserts do this bit by bit. Call it where a cache may rest for long with large values in it. The slots that keys and
+    /// values lay in, without what they point to, are kept for later entries; [`clear`](MemoryCache::clear) gives them
+    /// back too.
     pub fn remove_expired(&self) -> usize {
         self.engine.sweep_all(self.settings.clock.now())
     }

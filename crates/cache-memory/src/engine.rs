@@ -1,20 +1,24 @@
 //! The sharded map under both faces of this crate: hashes come from outside, keys are compared by closures.
 
+mod insert;
+
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cache_core::{Fill, FillToken, Filled, Moment};
+use cache_core::{FillToken, Moment};
 
 use crate::budget::{Amount, Budget};
 use crate::entry::Entry;
 use crate::garbage::{Listener, RemovalCause, tell};
 use crate::hash::Hashed;
 use crate::idle::Idle;
-use crate::room::{Call, Prepared};
-use crate::shard::{New, Shard};
+use crate::room::Call;
+use crate::shard::Shard;
 use crate::slab::Slab;
 use crate::stats::Counts;
 use crate::sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use crate::underway::Ticket;
 use crate::walk::Place;
 
 /// Stripes of the whole map and, where that is more, of each shard.
@@ -128,72 +132,11 @@ impl<K: Eq, V> Engine<K, V> {
         shard.token(hash, self.epoch())
     }
 
-    pub(crate) fn insert(&self, hash: Hashed, new: New<K, V>, fill: Fill, now: Moment) -> Filled {
-        self.insert_if(hash, new, fill, now, |_| true)
-    }
-
-    /// As [`Engine::insert`], but only if `when` says yes to the live value, or to there being none. `when` runs under
-    /// the lock, once for each try.
-    pub(crate) fn insert_if(
-        &self,
-        hash: Hashed,
-        new: New<K, V>,
-        fill: Fill,
-        now: Moment,
-        mut when: impl FnMut(Option<&V>) -> bool,
-    ) -> Filled {
-        loop {
-            let mut call = Call::new(now, &self.budget);
-            let mut shard = self.current(hash);
-            let prepared = shard.prepare(hash, |key| *key == new.key, &mut when, new.weight, fill, &mut call);
-            let lacking = match prepared {
-                Prepared::Room(found) => {
-                    shard.put(hash, found, new, fill, &mut call);
-                    drop(shard);
-                    call.garbage.bury(self.listener.as_ref());
-                    return Filled::Stored;
-                }
-                Prepared::Refused(filled) => {
-                    drop(shard);
-                    call.garbage.bury(self.listener.as_ref());
-                    return filled;
-                }
-                Prepared::Lacking(amount) => amount,
-            };
-            drop(shard);
-            call.garbage.bury(self.listener.as_ref());
-            self.relieve(hash, lacking, now);
-        }
-    }
-
-    /// Makes room in the other shards, going round and taking a share from each, until there is enough for `lacking` or
-    /// nothing is left to take.
-    #[cold]
-    fn relieve(&self, hash: Hashed, lacking: Amount, now: Moment) {
-        let own = hash.shard(self.bits);
-        let share = lacking.weight / self.shards.len() as u64 + 1;
-        let mut found_some = true;
-        while found_some {
-            found_some = false;
-            for n in 1..self.shards.len() {
-                if self.budget.has_room(lacking) {
-                    return;
-                }
-                let mut call = Call::new(now, &self.budget);
-                let mut shard = self.current_at((own + n) % self.shards.len());
-                let mut freed = Amount::default();
-                while freed.weight < share
-                    && !self.budget.has_room(lacking.beyond(freed))
-                    && let Some(more) = shard.shed(&mut call)
-                {
-                    freed += more;
-                    found_some = true;
-                }
-                self.budget.release(freed);
-                drop(shard);
-                call.garbage.bury(self.listener.as_ref());
-            }
-        }
+    /// What a load of the key goes by from here on.
+    pub(crate) fn ticket(&self, hash: Hashed) -> Arc<Ticket> {
+        let mut shard = self.current(hash);
+        let epoch = shard.epoch;
+        shard.loads.begin(hash, epoch)
     }
 
     /// Removes the key's entry, dead or alive, and fences older tokens whether or not there was one.
@@ -202,25 +145,36 @@ impl<K: Eq, V> Engine<K, V> {
         let found = shard.slot_of(hash, eq);
         shard.fence(hash);
         let entry = shard.take(found?)?;
-        drop(shard);
-        Some(self.removed(entry, now))
+        Some(self.removed(shard, entry, now))
     }
 
     /// Removes what a walk saw, unless it was overwritten since.
     pub(crate) fn remove_seen(&self, hash: Hashed, place: &Place, now: Moment) -> Option<Entry<K, V>> {
         let mut shard = self.current_at(place.shard);
-        let entry = shard.slab.get(place.slot)?;
-        if entry.head.stamp != place.stamp || entry.head.hash != hash.short() {
+        if shard.seen(place)?.head.hash != hash.short() {
             return None;
         }
         shard.fence(hash);
         let entry = shard.take(place.slot)?;
-        drop(shard);
-        Some(self.removed(entry, now))
+        Some(self.removed(shard, entry, now))
     }
 
-    fn removed(&self, entry: Entry<K, V>, now: Moment) -> Entry<K, V> {
+    /// When the entry expires that was seen there, unless it has gone since.
+    pub(crate) fn expiry_at(&self, place: &Place) -> Option<Moment> {
+        let shard = self.shard_at(place.shard)?;
+        let held = shard.epoch == self.epoch();
+        shard.seen(place).filter(|_| held).map(|entry| entry.head.expires())
+    }
+
+    fn removed(
+        &self,
+        shard: RwLockWriteGuard<'_, Shard<K, V>>,
+        entry: Entry<K, V>,
+        now: Moment,
+    ) -> Entry<K, V> {
+        // Before the lock is released: who comes next would find neither the entry to evict nor its room.
         self.budget.release(entry.amount());
+        drop(shard);
         if let Some(listener) = &self.listener {
             tell(listener, &entry.key, &entry.value, entry.cause(RemovalCause::Removed, now));
         }
@@ -285,10 +239,13 @@ impl<K: Eq, V> Engine<K, V> {
     pub(crate) fn clear(&self) {
         self.retire();
         for n in 0..self.shards.len() {
-            let retired = self.current_at(n).take_retired();
+            let mut shard = self.current_at(n);
+            let retired = shard.take_retired();
             // All of the weight first: a value whose `Drop` panics must not leave some of it reserved for ever.
             let weight = retired.iter().flat_map(Slab::iter).map(|entry| entry.weight).sum();
             self.budget.release(Amount { entries: 0, weight });
+            // Not before: who needs room would go round and round for what it can neither evict nor reserve.
+            drop(shard);
             if let Some(listener) = &self.listener {
                 for entry in retired.iter().flat_map(Slab::iter) {
                     tell(listener, &entry.key, &entry.value, RemovalCause::Cleared);
@@ -301,7 +258,9 @@ impl<K: Eq, V> Engine<K, V> {
     /// Entries held; those that expired and were not swept yet are among them.
     pub(crate) fn len(&self) -> usize {
         let held = |shard: &Shard<K, V>| if shard.epoch == self.epoch() { shard.slab.len() } else { 0 };
-        self.shards.iter().map(|shard| held(&shard.0.read())).sum()
+        let sum: usize = self.shards.iter().map(|shard| held(&shard.0.read())).sum();
+        // One shard is asked after the other: what made room meanwhile for what came is counted beside it.
+        sum.min(usize::try_from(self.budget.entries()).unwrap_or(usize::MAX))
     }
 
     pub(crate) fn budget(&self) -> &Budget {

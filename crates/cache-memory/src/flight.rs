@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use cache_core::{Error, FillToken};
+use cache_core::Error;
 
+use crate::engine::Engine;
 use crate::hash::Hashed;
 use crate::sync::{Condvar, Mutex, ThreadId, current};
+use crate::underway::Ticket;
 
 /// The loads of one cache. There are few at a time, at most one a thread and level of nesting, so they are searched
 /// one after the other.
@@ -16,13 +18,13 @@ pub(crate) struct Flights<K, V> {
 struct Table<K, V> {
     flying: Vec<(K, Arc<Flight<V>>)>,
     /// Who waits for whose load.
-    waiting: Vec<(ThreadId, ThreadId)>,
+    waiting: Vec<(ThreadId, Arc<Flight<V>>)>,
 }
 
 pub(crate) struct Flight<V> {
     hash: u64,
     /// Taken when it began: a load that an invalidation has overtaken takes no more passengers.
-    token: FillToken,
+    ticket: Arc<Ticket>,
     leader: ThreadId,
     landed: Condvar,
     landing: OnceLock<Landing<V>>,
@@ -49,38 +51,48 @@ pub(crate) enum Boarding<'a, K: Eq, V> {
 }
 
 impl<K: Eq + Clone, V> Flights<K, V> {
-    /// Joins the key's load and waits for its end, or begins one. `look` and `token` are asked when there is none.
+    /// Joins the key's load and waits for its end, or begins one. `look` is asked when there is none.
     pub(crate) fn board(
         &self,
         hash: Hashed,
         key: &K,
-        token: impl Fn() -> FillToken,
+        engine: &Engine<K, V>,
         look: impl FnOnce() -> Option<V>,
     ) -> Boarding<'_, K, V> {
         let me = current().id();
         let mut table = self.table.lock();
-        let now = token();
-        let joins = |(other, flight): &&(K, Arc<Flight<V>>)| {
-            flight.hash == hash.0 && flight.token == now && other == key
-        };
-        if let Some((_, flight)) = table.flying.iter().find(joins) {
-            let flight = flight.clone();
+        let epoch = engine.epoch();
+        let mut joins = None;
+        for (other, flight) in &table.flying {
+            if flight.hash == hash.0 && other == key {
+                // Its own load it could never wait for, nor make the value without beginning all over again.
+                if flight.leader == me {
+                    return Boarding::Circle;
+                }
+                if flight.ticket.is_valid(epoch) {
+                    joins = Some(flight.clone());
+                }
+            }
+        }
+        if let Some(flight) = joins {
             if table.waits_for(flight.leader, me) {
                 return Boarding::Circle;
             }
-            table.waiting.push((me, flight.leader));
+            table.waiting.push((me, flight.clone()));
             while flight.landing.get().is_none() {
                 flight.landed.wait(&mut table);
             }
-            table.waiting.retain(|&(waiter, _)| waiter != me);
+            table.waiting.retain(|(waiter, _)| *waiter != me);
             return Boarding::Landed(flight);
         }
+        // Before it looks: what is written from here on either is seen or ends the ticket.
+        let ticket = engine.ticket(hash);
         // A load that has just landed has put its value in before it left the table.
         if let Some(value) = look() {
             return Boarding::Held(value);
         }
         let flight =
-            Flight { hash: hash.0, token: now, leader: me, landed: Condvar::new(), landing: OnceLock::new() };
+            Flight { hash: hash.0, ticket, leader: me, landed: Condvar::new(), landing: OnceLock::new() };
         let flight = Arc::new(flight);
         table.flying.push((key.clone(), flight.clone()));
         Boarding::Lead(Lead { flights: self, flight })
@@ -98,8 +110,12 @@ impl<K, V> Table<K, V> {
     fn waits_for(&self, mut thread: ThreadId, other: ThreadId) -> bool {
         // Nobody waits in a circle, because nobody may begin to.
         while thread != other {
-            match self.waiting.iter().find(|&&(waiter, _)| waiter == thread) {
-                Some(&(_, leader)) => thread = leader,
+            // A load that has landed keeps nobody: who waited for it has only not woken up yet.
+            let waits = |(waiter, flight): &&(ThreadId, Arc<Flight<V>>)| {
+                *waiter == thread && flight.landing.get().is_none()
+            };
+            match self.waiting.iter().find(waits) {
+                Some((_, flight)) => thread = flight.leader,
                 None => return false,
             }
         }
@@ -125,8 +141,9 @@ pub(crate) struct Lead<'a, K: Eq, V> {
 }
 
 impl<K: Eq, V> Lead<'_, K, V> {
-    pub(crate) fn token(&self) -> FillToken {
-        self.flight.token
+    /// Whether what was loaded may be held: asked under the lock that it goes in by.
+    pub(crate) fn is_valid(&self, epoch: u64) -> bool {
+        self.flight.ticket.is_valid(epoch)
     }
 
     /// Tells those who wait. The value must be in the cache by now, or nobody would find it.
@@ -154,5 +171,25 @@ impl<K: Eq, V> Drop for Lead<'_, K, V> {
         if self.flight.landing.get().is_none() {
             self.end(Landing::Abandoned);
         }
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    use super::*;
+    use crate::underway::Underway;
+
+    /// Between the landing and the waking of those who waited for it there is time for another load of its leader's.
+    #[test]
+    fn who_waited_for_what_has_landed_waits_for_nobody() {
+        let other = std::thread::spawn(|| current().id()).join().unwrap_or_else(|_| current().id());
+        let me = current().id();
+        let ticket = Underway::default().begin(Hashed(1), 0);
+        let flight = Flight { hash: 1, ticket, leader: me, landed: Condvar::new(), landing: OnceLock::new() };
+        let flight = Arc::new(flight);
+        let table = Table::<u8, u8> { flying: Vec::new(), waiting: vec![(other, flight.clone())] };
+        assert!(table.waits_for(other, me));
+        assert!(flight.landing.set(Landing::Value(7)).is_ok());
+        assert!(!table.waits_for(other, me));
     }
 }

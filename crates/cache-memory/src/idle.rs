@@ -33,6 +33,7 @@ impl Idle {
     /// The entry in this slot was read.
     pub(crate) fn read(&self, slot: u32, head: &Head, now: Moment) {
         let end = self.ends.get(slot as usize).copied().unwrap_or(Moment::NEVER);
-        head.expire_at(end.min(now + self.after));
+        // The coarse time lags: reading an entry must not end it sooner than leaving it alone.
+        head.expire_at(end.min(now + self.after).max(head.expires()));
     }
 }

@@ -3,29 +3,32 @@
 use std::fmt;
 use std::hash::Hash;
 
-use cache_core::Moment;
-
 use crate::cache::MemoryCache;
 use crate::entry::Entry;
-use crate::walk::Walk;
+use crate::walk::{Place, Walk};
 
 /// The live entries of a [`MemoryCache`], as clones, in no order. Made by [`MemoryCache::iter`].
 pub struct Iter<'a, K, V> {
+    cache: &'a MemoryCache<K, V>,
     walk: Live<'a, K, V>,
 }
 
-type Live<'a, K, V> = Walk<'a, K, V, (K, V), Box<dyn Fn(&Entry<K, V>) -> Option<(K, V)> + 'a>>;
+type Live<'a, K, V> = Walk<'a, K, V, (K, V), Box<dyn Fn(&Entry<K, V>) -> Option<(K, V)> + Send + Sync + 'a>>;
 
 impl<K: Hash + Eq, V> MemoryCache<K, V> {
-    /// Goes through the live entries. They are cloned a few hundred at a time, and no lock is held in between, so the
-    /// cache may be used meanwhile: what changes is seen or not, an entry that stays is seen once.
+    /// Goes through the live entries. They are cloned a few hundred at a time, under the lock of a shard, and no lock is
+    /// held in between, so the cache may be used meanwhile: what changes is seen or not, an entry that stays is seen once, and none is seen
+    /// after its time.
     pub fn iter(&self) -> Iter<'_, K, V>
     where
         K: Clone,
         V: Clone,
     {
-        let pick = Box::new(clone_alive_at(self.settings.clock.now()));
-        Iter { walk: Walk::new(&self.engine, pick) }
+        let clock = &self.settings.clock;
+        let pick = |entry: &Entry<K, V>| {
+            clock.before(entry.head.expires()).map(|_| (entry.key.clone(), entry.value.clone()))
+        };
+        Iter { cache: self, walk: Walk::new(&self.engine, Box::new(pick)) }
     }
 
     /// Removes every live entry for which `keep` says no; one that is overwritten meanwhile stays. `keep` sees clones
@@ -35,24 +38,29 @@ impl<K: Hash + Eq, V> MemoryCache<K, V> {
         K: Clone,
         V: Clone,
     {
-        let now = self.settings.clock.now();
-        for (place, (key, value)) in Walk::new(&self.engine, clone_alive_at(now)) {
+        let mut live = self.iter();
+        while let Some((place, (key, value))) = live.next_place() {
             if !keep(&key, &value) {
-                drop(self.engine.remove_seen(self.hash(&key), &place, now));
+                drop(self.engine.remove_seen(self.hash(&key), &place, self.settings.clock.now()));
             }
         }
     }
 }
 
-fn clone_alive_at<K: Clone, V: Clone>(now: Moment) -> impl Fn(&Entry<K, V>) -> Option<(K, V)> {
-    move |entry| (!entry.is_dead(now)).then(|| (entry.key.clone(), entry.value.clone()))
+impl<K: Eq, V> Iter<'_, K, V> {
+    fn next_place(&mut self) -> Option<(Place, (K, V))> {
+        let Self { cache, walk } = self;
+        let lives = |expires| cache.settings.clock.before(expires).is_some();
+        // Cloned with a chunk, some time ago. Who may idle can have been read since.
+        walk.find(|(place, _)| lives(place.expires) || cache.engine.expiry_at(place).is_some_and(lives))
+    }
 }
 
 impl<K: Eq, V> Iterator for Iter<'_, K, V> {
     type Item = (K, V);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.walk.next().map(|(_, entry)| entry)
+        self.next_place().map(|(_, entry)| entry)
     }
 }
 

@@ -25,6 +25,7 @@ mod sweep;
 mod sync;
 mod tier;
 mod time;
+mod underway;
 mod walk;
 
 pub use builder::MemoryCacheBuilder;

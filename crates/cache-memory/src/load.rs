@@ -21,15 +21,16 @@ impl<K: Hash + Eq + Clone, V: Clone> MemoryCache<K, V> {
     /// # Ok::<(), cache_core::Error>(())
     /// ```
     ///
-    /// `make` runs with no lock held and may use this cache, also for other keys of the same kind. If the key is
-    /// written or removed meanwhile, the value is returned to those who asked before, and not held. A value that is too
+    /// `make` runs with no lock held and may use this cache, also for other keys of the same kind. If the key itself is
+    /// written or removed meanwhile, or everything is, the value is returned to those who asked before, and not held; what
+    /// becomes of other keys does not matter. A value that is too
     /// large is returned and not held either. If `make` panics, the panic passes to its caller, and the next of those
     /// who wait makes the value. Threads block while they wait: do not call this in async code.
     ///
     /// # Errors
     /// [`ErrorKind::Validation`] for a TTL below 1 ms or above 365 days, before anything is made.
     /// [`ErrorKind::Load`] if `make` asks for the key that it makes, in this thread or through other threads that wait
-    /// for one another: nobody could ever answer.
+    /// for one another: nobody could ever answer. A circle through two caches is not seen, and waits for ever.
     pub fn get_or_insert_with(
         &self,
         key: K,
@@ -57,7 +58,7 @@ impl<K: Hash + Eq + Clone, V: Clone> MemoryCache<K, V> {
         options.ttl.map(Ttl::new).transpose()?;
         let hash = self.hash(&key);
         let lead = loop {
-            match self.flights.board(hash, &key, || self.engine.token(hash), || self.peek(&key)) {
+            match self.flights.board(hash, &key, &self.engine, || self.peek(&key)) {
                 Boarding::Held(value) => return Ok(value),
                 Boarding::Circle => return Err(circle()),
                 Boarding::Lead(lead) => break lead,
@@ -71,7 +72,8 @@ impl<K: Hash + Eq + Clone, V: Clone> MemoryCache<K, V> {
         match make() {
             Ok(value) => {
                 // Refused or too large, it is an answer all the same.
-                let _ = self.put(key, value.clone(), options, Fill::Load(lead.token()), |_| true);
+                let when = |_: Option<&V>| lead.is_valid(self.engine.epoch());
+                let _ = self.put(key, value.clone(), options, Fill::Write, when);
                 lead.land(Ok(value.clone()));
                 Ok(value)
             }

@@ -23,12 +23,14 @@ pub(crate) struct Call<'a, K, V> {
     budget: &'a Budget,
     /// Whether an entry had to make room.
     pub(crate) full: bool,
+    /// Whether the living were left alone, because something void may make room in their place.
+    pub(crate) spared: bool,
     pub(crate) garbage: Garbage<K, V>,
 }
 
 impl<'a, K, V> Call<'a, K, V> {
     pub(crate) const fn new(now: Moment, budget: &'a Budget) -> Self {
-        Self { now, budget, full: false, garbage: Garbage::new() }
+        Self { now, budget, full: false, spared: false, garbage: Garbage::new() }
     }
 }
 
@@ -84,13 +86,20 @@ impl<K, V> Shard<K, V> {
     /// freed given back to the budget.
     fn squeeze(&mut self, spared: Option<u32>, lacking: Amount, call: &mut Call<'_, K, V>) -> bool {
         let mut freed = Amount::default();
+        call.spared = !call.budget.is_settled(self.epoch);
         if let Some(index) = spared {
             self.queues.unlink(&mut self.slab, index);
         }
         let fits = loop {
             // What is retired weighs, but has no place among the entries any more.
             let place = lacking.entries > freed.entries && call.budget.is_full();
-            let Some(more) = (if place { self.evict(call) } else { self.shed(call) }) else {
+            let more = match (place, call.spared) {
+                (true, true) => None,
+                (true, false) => self.evict(call),
+                (false, true) => self.shed_retired(call),
+                (false, false) => self.shed(call),
+            };
+            let Some(more) = more else {
                 call.budget.release(freed);
                 break false;
             };
@@ -107,12 +116,15 @@ impl<K, V> Shard<K, V> {
 
     /// Frees what one entry takes: a retired one, or the one that has to go next.
     pub(crate) fn shed(&mut self, call: &mut Call<'_, K, V>) -> Option<Amount> {
-        if let Some(entry) = self.pop_retired(usize::MAX) {
-            let weight = entry.weight;
-            call.garbage.push(entry, RemovalCause::Cleared);
-            return Some(Amount { entries: 0, weight });
-        }
-        self.evict(call)
+        self.shed_retired(call).or_else(|| self.evict(call))
+    }
+
+    /// Frees what a retired entry weighs; it has no place among the entries.
+    pub(crate) fn shed_retired(&mut self, call: &mut Call<'_, K, V>) -> Option<Amount> {
+        let entry = self.pop_retired(usize::MAX)?;
+        let weight = entry.weight;
+        call.garbage.push(entry, RemovalCause::Cleared);
+        Some(Amount { entries: 0, weight })
     }
 
     fn evict(&mut self, call: &mut Call<'_, K, V>) -> Option<Amount> {

@@ -14,6 +14,8 @@ use crate::policy::Queues;
 use crate::room::Call;
 use crate::slab::Slab;
 use crate::sweep::Sweep;
+use crate::underway::Underway;
+use crate::walk::Place;
 
 /// What a hit reads comes first, next to the lock.
 #[repr(C)]
@@ -28,6 +30,7 @@ pub(crate) struct Shard<K, V> {
     /// What was held before a retirement, and waits to be dropped. It still counts as weight.
     pub(crate) retired: Vec<Slab<Entry<K, V>>>,
     generations: Box<[u64]>,
+    pub(crate) loads: Underway,
     /// Entries that it has if all shards have as many. It may have more: only all of them together are bounded.
     share: usize,
     stamp: u16,
@@ -60,6 +63,7 @@ impl<K, V> Shard<K, V> {
             retired: Vec::new(),
             epoch: 0,
             generations: vec![0; stripes].into(),
+            loads: Underway::default(),
             share,
             stamp: 0,
             counters: Counters::default(),
@@ -101,6 +105,14 @@ impl<K, V> Shard<K, V> {
         self.find(hash, eq).map(|(slot, _)| slot)
     }
 
+    /// The entry that was seen there, unless it was overwritten since.
+    pub(crate) fn seen(&self, place: &Place) -> Option<&Entry<K, V>> {
+        let entry = self.slab.get(place.slot)?;
+        // Stamps come again after 2¹⁶ writes; only a read of what may idle moves the end of an entry.
+        let ends_alike = self.idle.is_some() || entry.head.expires() == place.expires;
+        (entry.head.stamp == place.stamp && ends_alike).then_some(entry)
+    }
+
     /// Begins the life `epoch`, if it is not the one that the shard is in, and returns how many entries ended with the
     /// old one. Their memory is given back later, bit by bit.
     pub(crate) fn catch_up(&mut self, epoch: u64) -> usize {
@@ -122,8 +134,9 @@ impl<K, V> Shard<K, V> {
         FillToken { generation: self.generations[hash.stripe(self.generations.len())], epoch }
     }
 
-    /// Voids every token of the key's stripe.
+    /// Voids every token of the key's stripe, and the tickets of the key's own loads.
     pub(crate) fn fence(&mut self, hash: Hashed) {
+        self.loads.end(hash);
         let stripe = hash.stripe(self.generations.len());
         self.generations[stripe] = self.generations[stripe].wrapping_add(1);
     }

@@ -10,7 +10,8 @@ pub struct MemoryStats {
     pub misses: u64,
     /// Entries that made room for others.
     pub evicted: u64,
-    /// Entries removed because their time was over.
+    /// Entries that were over when an insert or `remove_expired` came to give their memory back. One that was over when it
+    /// was removed or overwritten is not counted, though the listener is told that it expired.
     pub expired: u64,
     /// Entries held now, those among them that expired and were not removed yet.
     pub entries: u64,

@@ -2,8 +2,10 @@
 
 use std::vec;
 
+use cache_core::Moment;
+
 use crate::engine::Engine;
-use crate::entry::Entry;
+use crate::entry::{Entry, Head};
 
 /// Entries looked at under one lock.
 const CHUNK: u32 = 256;
@@ -13,6 +15,7 @@ pub(crate) struct Place {
     pub(crate) shard: usize,
     pub(crate) slot: u32,
     pub(crate) stamp: u16,
+    pub(crate) expires: Moment,
 }
 
 /// What `pick` takes of every entry, a chunk of slots at a time and with no lock held in between. An entry that stays
@@ -42,7 +45,8 @@ impl<'a, K: Eq, V, R, F: Fn(&Entry<K, V>) -> Option<R>> Walk<'a, K, V, R, F> {
         let next = slots.min(self.slot + CHUNK);
         let look = |slot| {
             let entry = shard.slab.get(slot)?;
-            let place = Place { shard: self.shard, slot, stamp: entry.head.stamp };
+            let Head { stamp, .. } = entry.head;
+            let place = Place { shard: self.shard, slot, stamp, expires: entry.head.expires() };
             Some((place, (self.pick)(entry)?))
         };
         self.seen = (self.slot..next).filter_map(look).collect::<Vec<_>>().into_iter();

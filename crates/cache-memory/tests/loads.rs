@@ -187,6 +187,96 @@ fn who_asks_after_a_removal_does_not_get_what_was_made_before() {
 }
 
 #[test]
+fn what_becomes_of_the_key_while_it_is_made_stays() {
+    type Change = fn(&Cache);
+    let changes: [(&str, Change, Option<u64>); 9] = [
+        ("insert", |cache| cache.insert(1, 3, ()).unwrap(), Some(3)),
+        ("insert_if", |cache| assert!(cache.insert_if(1, 3, (), |held| held.is_none()).unwrap()), Some(3)),
+        ("fill", |cache| assert!(cache.fill(1, 3, (), cache.token(&1)).unwrap()), Some(3)),
+        ("remove", |cache| assert_eq!(cache.remove(&1), None), None),
+        ("clear", |cache| cache.clear(), None),
+        ("retire", |cache| cache.retire(), None),
+        (
+            "too large",
+            |cache| drop(cache.insert(1, 3, EntryOptions::default().weight(u64::MAX)).unwrap_err()),
+            None,
+        ),
+        (
+            "retain",
+            |cache| {
+                cache.insert(1, 3, ()).unwrap();
+                cache.retain(|_, _| false);
+            },
+            None,
+        ),
+        (
+            "another thread",
+            |cache| thread::scope(|scope| scope.spawn(|| cache.insert(1, 3, ()).unwrap()).join().unwrap()),
+            Some(3),
+        ),
+    ];
+    for (what, change, then) in changes {
+        let cache = cache();
+        let value = cache.get_or_insert_with(1, (), || {
+            change(&cache);
+            7
+        });
+        assert_eq!((value.unwrap(), cache.get(&1)), (7, then), "{what}");
+        assert_eq!(cache.get_or_insert_with(1, (), || 8).unwrap(), then.unwrap_or(8), "{what}: made anew");
+    }
+}
+
+#[test]
+fn what_changes_nothing_of_the_key_keeps_nothing_out() {
+    let cache: Cache = MemoryCache::new(10_000).unwrap();
+    let old = cache.token(&1);
+    cache.remove(&1);
+    let value = cache.get_or_insert_with(1, (), || {
+        assert!(!cache.insert_if(1, 3, (), |_| false).unwrap());
+        assert!(!cache.fill(1, 3, (), old).unwrap());
+        assert!(cache.insert(1, 3, Duration::ZERO).is_err());
+        // So many that some of them share what tokens are told by.
+        for other in 2..5000 {
+            cache.insert(other, 0, ()).unwrap();
+        }
+        cache.retain(|&key, _| key % 2 == 0);
+        7
+    });
+    assert_eq!((value.unwrap(), cache.get(&1)), (7, Some(7)));
+}
+
+#[test]
+fn one_of_many_makes_the_value_whatever_becomes_of_other_keys() {
+    let (cache, made): (Cache, _) = (MemoryCache::new(10_000).unwrap(), AtomicU32::new(0));
+    let make = || u64::from(made.fetch_add(1, Ordering::SeqCst)) + 7;
+    let (first, others) = overlapping(
+        |begun| {
+            let value = || {
+                (2..5000).for_each(|other| cache.insert(other, 0, ()).unwrap());
+                begun();
+                make()
+            };
+            cache.get_or_insert_with(1, (), value).unwrap()
+        },
+        || cache.get_or_insert_with(1, (), make).unwrap(),
+    );
+    assert!(others.iter().chain([&first.unwrap()]).all(|&value| value == 7));
+    assert_eq!(made.into_inner(), 1);
+}
+
+#[test]
+fn a_value_that_needs_itself_is_an_error_though_it_was_removed_meanwhile() {
+    fn value(cache: &Cache, depth: &AtomicU32) -> Result<u64, cache_core::Error> {
+        assert!(depth.fetch_add(1, Ordering::SeqCst) < 10, "it would go on until the stack is full");
+        cache.get_or_try_insert_with(1, (), || {
+            cache.remove(&1);
+            value(cache, depth)
+        })
+    }
+    assert_eq!(value(&cache(), &AtomicU32::new(0)).unwrap_err().kind(), ErrorKind::Load);
+}
+
+#[test]
 fn a_value_that_is_too_large_is_answered_and_not_held() {
     let cache: Cache = MemoryCache::builder().max_weight(1000).build().unwrap();
     let value = cache.get_or_insert_with(1, EntryOptions::default().weight(2000), || 7);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cache_memory::RemovalCause::{Cleared, Evicted, Expired, Removed, Replaced};
 use cache_memory::{EntryOptions, MemoryCache, RemovalCause};
-use support::TestClock;
+use support::{LAG, TestClock};
 
 type Told = Arc<Mutex<Vec<(u32, u64, RemovalCause)>>>;
 
@@ -140,6 +140,16 @@ fn an_idle_entry_ends_and_one_that_is_read_lives_to_its_ttl() {
     cache.insert("again", 0, 60 * SECOND).unwrap();
     clock.advance(9 * SECOND);
     assert!(cache.contains("again"), "a write counts as a read");
+}
+
+#[test]
+fn a_read_ends_no_entry_sooner_than_it_would_have_ended() {
+    let clock = TestClock::new();
+    let cache = MemoryCache::builder().time_to_idle(LAG * 3).clock(clock.clone()).build().unwrap();
+    cache.insert(1, 0, ()).unwrap();
+    assert!(cache.get(&1).is_some(), "by the coarse time, which lags");
+    clock.advance(LAG * 5 / 2);
+    assert!(cache.contains(&1));
 }
 
 #[test]

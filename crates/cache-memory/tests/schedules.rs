@@ -200,6 +200,112 @@ fn loads_that_wait_for_one_another_end() {
 }
 
 #[test]
+fn who_waited_for_what_has_landed_closes_no_circle() {
+    explore(|| {
+        let map = map(4);
+        let needs = Arc::clone(&map);
+        let waiter = thread::spawn(move || {
+            let sum = needs.get_or_try_insert_with(2, ttl(), || {
+                needs.get_or_insert_with(1, ttl(), || 10).map(|one| one + 1)
+            });
+            assert_eq!(sum.unwrap(), 11);
+        });
+        let one = map.get_or_insert_with(1, ttl(), || {
+            thread::yield_now();
+            10
+        });
+        assert_eq!(one.unwrap(), 10);
+        // Nothing is being made here: whoever makes this can be waited for.
+        assert_eq!(map.get_or_insert_with(2, ttl(), || 11).unwrap(), 11);
+        join([waiter]);
+    });
+}
+
+/// A key whose tokens are those of key 0 too.
+fn neighbour(map: &Map) -> u64 {
+    let shares = |key: &u64| {
+        let token = map.token(&0);
+        map.remove(key);
+        map.token(&0) != token
+    };
+    (1..).find(shares).unwrap()
+}
+
+#[test]
+fn a_load_has_nothing_to_do_with_other_keys() {
+    let found = std::sync::OnceLock::new();
+    explore(move || {
+        let (map, loads) = (map(4), Arc::new(AtomicUsize::new(0)));
+        let other = *found.get_or_init(|| neighbour(&map));
+        let (at_work, count) = (Arc::clone(&map), Arc::clone(&loads));
+        let loaders = each(2, move |_| {
+            let value = at_work.get_or_insert_with(0, ttl(), || {
+                count.fetch_add(1, Ordering::SeqCst);
+                thread::yield_now();
+                5
+            });
+            assert_eq!(value.unwrap(), 5);
+        });
+        let writes = Arc::clone(&map);
+        let writer = thread::spawn(move || {
+            writes.insert(other, 1, ttl()).unwrap();
+            writes.remove(&other);
+            writes.get_or_insert_with(other, ttl(), || 2).unwrap();
+        });
+        join(loaders.into_iter().chain([writer]));
+        assert_eq!((loads.load(Ordering::SeqCst), map.get(&0)), (1, Some(5)));
+    });
+}
+
+/// Loaders make what is true, a writer changes the truth and tells the map.
+fn load_beside(change: fn(&Map), then: Option<u64>) {
+    explore(move || {
+        let (map, truth) = (map(4), Arc::new(AtomicU64::new(1)));
+        let (at_work, read) = (Arc::clone(&map), Arc::clone(&truth));
+        let loaders = each(2, move |_| {
+            let value = at_work.get_or_insert_with(0, ttl(), || read.load(Ordering::SeqCst)).unwrap();
+            assert!((1..=3).contains(&value));
+        });
+        let changes = Arc::clone(&map);
+        let writer = thread::spawn(move || {
+            truth.store(2, Ordering::SeqCst);
+            change(&changes);
+        });
+        join(loaders.into_iter().chain([writer]));
+        let held = map.get(&0);
+        assert_ne!(held, Some(1), "what was made before the change was put in after it");
+        assert!(then.is_none() || held == then, "what was written is gone");
+    });
+}
+
+#[test]
+fn a_load_does_not_bring_back_what_was_removed() {
+    load_beside(
+        |map| {
+            map.remove(&0);
+        },
+        None,
+    );
+}
+
+#[test]
+fn a_load_does_not_outlive_the_end_of_an_epoch() {
+    load_beside(|map| map.retire(), None);
+    load_beside(|map| map.clear(), None);
+}
+
+#[test]
+fn a_load_does_not_take_the_place_of_what_was_written() {
+    load_beside(|map| map.insert(0, 3, ttl()).unwrap(), Some(3));
+    load_beside(
+        |map| {
+            map.insert_if(0, 3, ttl(), |_| true).unwrap();
+        },
+        Some(3),
+    );
+}
+
+#[test]
 fn of_those_who_change_what_they_have_seen_none_is_lost() {
     explore(|| {
         let map = map(4);
