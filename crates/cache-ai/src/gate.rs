@@ -6,7 +6,7 @@ use cache_core::Problems;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Finish, Generated};
-use crate::canonical;
+use crate::canonical::{self, Problem};
 use crate::operation::OperationPolicy;
 
 /// Why an answer was not kept. Its caller got it all the same.
@@ -111,7 +111,8 @@ impl Gate {
         let is_empty = it.outcome.is_empty || is_json && is_nothing(&shown);
         let empty = is_empty.then_some(Refused::Empty);
         let says_no = policy.validator.as_ref().is_some_and(|validator| (validator.0)(&shown).is_err());
-        let is_lossy = is_json && has_null(&shown) && canonical::append(&mut Vec::new(), &it.answer).is_err();
+        let written = || canonical::append(&mut Vec::new(), &it.answer);
+        let is_lossy = is_json && has_null(&shown) && matches!(written(), Err(Problem::NoNumber(_)));
         let invalid = (it.invalid.is_some() || says_no || !is_json || is_lossy).then_some(Refused::Invalid);
         let too_large = (length_up_to(&shown, self.max_bytes).is_none()).then_some(Refused::TooLarge);
         finish.into_iter().chain(failed).chain(refusal).chain(empty).chain(invalid).chain(too_large)

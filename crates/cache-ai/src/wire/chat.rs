@@ -10,6 +10,8 @@ use super::pieces::pieces;
 use crate::answer::{Answer, Finish, Outcome, Usage};
 
 /// The body of a chat completion, as JSON. Its events are the chunks of the streamed form.
+///
+/// A choice whose `finish_reason` is null counts as cut, and so does one that has none where others have one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Chat(pub Value);
