@@ -68,46 +68,53 @@ pub enum Finish {
     ContentFilter,
     /// It failed.
     Error,
+    /// An end in a word that nobody knows: it may be cut, held back or failed.
+    Other,
 }
 
 impl Finish {
-    /// From the word of a wire format, in any case. What is not done yet counts as cut.
+    /// From the word of a wire format, in any case. What is not done yet counts as cut; no word says nothing; a word that nobody knows is
+    /// [`Other`](Self::Other).
     pub fn of_word(word: &str) -> Self {
         match &*word.to_ascii_lowercase() {
-            "stop" | "completed" | "end_turn" | "stop_sequence" => Self::Stop,
-            "tool_calls" | "function_call" | "tool_use" => Self::ToolCalls,
+            "" => Self::Unknown,
+            "stop" | "stopped" | "completed" | "complete" | "end_turn" | "stop_sequence" | "eos"
+            | "eos_token" | "endoftext" | "end_of_text" | "finish" | "finished" | "done" | "success"
+            | "succeeded" => Self::Stop,
+            "tool_calls" | "tool_call" | "tool-calls" | "tool_use" | "function_call" => Self::ToolCalls,
             "length"
             | "max_tokens"
             | "max_output_tokens"
+            | "max_new_tokens"
+            | "max_length"
             | "model_length"
             | "model_context_window_exceeded"
-            | "incomplete"
-            | "in_progress"
-            | "queued"
-            | "pause_turn"
-            | "max_length"
-            | "max_new_tokens"
             | "error_limit"
             | "insufficient_system_resource"
             | "malformed_function_call"
-            | "unexpected_tool_call" => Self::Length,
+            | "unexpected_tool_call"
+            | "incomplete"
+            | "in_progress"
+            | "queued"
+            | "null"
+            | "pause_turn" => Self::Length,
             "content_filter"
+            | "content-filter"
             | "content_filtered"
             | "safety"
+            | "image_safety"
             | "recitation"
             | "blocklist"
             | "prohibited_content"
             | "spii"
-            | "refusal"
-            | "guardrail_intervened"
-            | "content-filter"
             | "sensitive"
             | "language"
-            | "image_safety"
-            | "error_toxic" => Self::ContentFilter,
-            "error" | "failed" | "cancelled" | "canceled" | "abort" | "aborted" | "user_cancel"
-            | "timeout" | "network_error" | "other" => Self::Error,
-            _ => Self::Unknown,
+            | "error_toxic"
+            | "refusal"
+            | "guardrail_intervened" => Self::ContentFilter,
+            "error" | "failed" | "cancelled" | "canceled" | "user_cancel" | "abort" | "aborted"
+            | "timeout" | "network_error" => Self::Error,
+            _ => Self::Other,
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct AnswerMeta {
     pub cache_hit: bool,
     /// Who answered.
     pub source: Source,
-    /// How old it is; zero if it was made just now, `None` if that is not known, as of a stale one.
+    /// How old it is; zero if it was made for this call, `None` if that is not known: of a stale one, and of a joined one.
     pub age: Option<Duration>,
     /// The tier that answered, if one did.
     #[serde(serialize_with = "tier_name")]
@@ -81,7 +81,8 @@ pub enum Source {
     Cache,
     /// The cache, with one that is to be replaced.
     Stale,
-    /// The generation of another caller who asked the same at the same time.
+    /// The generation of another caller who asked the same at the same time; or the cache, where it had nothing or did not answer when
+    /// it was looked at, and had this a moment later.
     Joined,
     /// The caller's own generator.
     Generated,

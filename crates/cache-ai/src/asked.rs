@@ -12,6 +12,7 @@ use crate::blocking::blocking;
 use crate::cache::Shared;
 use crate::control::{Control, Plan, Seen, plan};
 use crate::entry::Entry;
+use crate::gate::Refused;
 use crate::key::Keyed;
 use crate::ledger::About;
 use crate::operation::OperationPolicy;
@@ -32,7 +33,8 @@ pub(crate) struct Asked<'a> {
 
 /// What the cache said.
 pub(crate) enum Looked<A: Answer> {
-    Hit(Arc<Entry<A>>, Receipt),
+    /// An answer, and the whole of it.
+    Hit(Arc<Entry<A>>, Arc<A>, Receipt),
     Go(Plan),
 }
 
@@ -113,9 +115,11 @@ impl Shared {
     ) -> Entry<A> {
         let (shared, operation) = (Arc::clone(self), keyed.operation.clone());
         let is_short = self.gate.is_short(&generated);
+        let is_part = generated.outcome.choices.is_some_and(|came| came < keyed.choices);
         let judge = move || (shared.gate.judge(&generated, shared.operations.of(&operation)), generated);
         let (refused, generated) = if is_short { judge() } else { blocking(judge).await };
         let mut entry = Entry::whole_of(keyed, sample, generated, took, self.timer.unix_millis());
+        let refused = refused.or(is_part.then_some(Refused::Truncated));
         entry.head.refused = refused;
         if let Some(reason) = refused {
             self.counters.refused(&keyed.operation, reason);
@@ -133,11 +137,12 @@ impl Asked<'_> {
             return Ok((Looked::Go(first), false));
         }
         let (entry, receipt) = self.shared.cache.get_with_receipt::<Entry<A>>(&self.name).await?;
+        let whole = entry.as_ref().and_then(|entry| entry.whole());
         let seen = match &entry {
             // What the store did not say may be too old as well.
             None if matches!(receipt.status, Status::Stale | Status::StoreUnavailable) => Seen::Stale,
             None => Seen::Nothing,
-            Some(entry) if entry.is_of(&self.keyed, self.sample) && entry.whole().is_none() => Seen::Broken,
+            Some(entry) if entry.is_of(&self.keyed, self.sample) && whole.is_none() => Seen::Broken,
             Some(entry) if entry.is_of(&self.keyed, self.sample) => {
                 Seen::Answer(receipt.age.unwrap_or_default())
             }
@@ -147,9 +152,9 @@ impl Asked<'_> {
             }
         };
         let was_stale = receipt.status == Status::Stale;
-        Ok(match (next(Some(seen)), entry) {
-            (Plan::Serve, Some(entry)) => (Looked::Hit(entry, receipt), was_stale),
-            (plan, _) => (Looked::Go(plan), was_stale),
+        Ok(match (next(Some(seen)), entry, whole) {
+            (Plan::Serve, Some(entry), Some(whole)) => (Looked::Hit(entry, whole, receipt), was_stale),
+            (plan, ..) => (Looked::Go(plan), was_stale),
         })
     }
 

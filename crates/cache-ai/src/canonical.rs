@@ -148,16 +148,18 @@ fn length(bytes: &[u8]) -> Option<usize> {
 pub(crate) enum Problem {
     /// More bytes than the caller wanted to see.
     TooLong,
-    /// Something that no request can hold.
+    /// A number that is none: NaN, an infinity.
+    NoNumber(f64),
+    /// Something else that no request can hold.
     Refused(String),
 }
 
 impl Problem {
     pub(crate) fn into_error(self) -> Error {
-        let Self::Refused(what) = self else {
-            return Error::new(ErrorKind::TooLarge, "the request is too long");
-        };
-        Error::new(ErrorKind::Validation, format!("the request cannot be named: {what}"))
+        match self {
+            Self::TooLong => Error::new(ErrorKind::TooLarge, "the request is too long"),
+            what => Error::new(ErrorKind::Validation, format!("the request cannot be named: {what}")),
+        }
     }
 }
 
@@ -165,6 +167,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => f.write_str("too long"),
+            Self::NoNumber(number) => write!(f, "{number} is no number that a model can be sent"),
             Self::Refused(what) => f.write_str(what),
         }
     }

@@ -15,7 +15,7 @@ use crate::operation::Repeat;
 /// | [`refresh`](Self::refresh) | no | one that began after the call | yes |
 /// | [`no_store`](Self::no_store) | yes | no | no |
 /// | [`only_if_cached`](Self::only_if_cached) | yes, and nothing else | no | – |
-/// | [`max_age`](Self::max_age) | yes; what is older, or stale, is refreshed | as `refresh` | yes |
+/// | [`max_age`](Self::max_age) | yes; what is older, or stale, is refreshed | if there is nothing, any; else as `refresh` | yes |
 ///
 /// Where an answer is generated although there is one, the old one answers others until the new one takes its place. If the
 /// generation fails, or what it brings is not to be kept, the old one stays; its caller gets the error, or what was brought.
@@ -72,7 +72,9 @@ impl Control {
         Self { no_store: true, ..Self::default() }
     }
 
-    /// Takes no answer that is older than this, and none that is stale. Zero takes only one that is made now.
+    /// Takes no answer from the cache that is older than this, and none that is stale. Where there is none at all, an answer that
+    /// others are waiting for is as good as a new one, although its generation began before; [`refresh`](Self::refresh) takes
+    /// only what began after the call.
     pub fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self

@@ -101,7 +101,11 @@ type Embedder = Arc<
 
 impl AiCache {
     /// The vectors of texts, in their order. `embedder` is asked once for the texts that nobody has and nobody is
-    /// embedding, each of them once however often it is given. Of no texts there are no vectors, and nobody is asked.
+    /// embedding, each of them once however often it is given, in the writing in which it was given first if the operation's schema
+    /// makes several writings one. Of no texts there are no vectors, and nobody is asked.
+    ///
+    /// What is brought for a batch is all kept for one time: the shortest TTL that any text of the call has, where
+    /// [`ttl_by_tier`](crate::OperationPolicy::ttl_by_tier) or [`ttl_jitter`](crate::AiSettings::ttl_jitter) gives them several.
     ///
     /// A caller may leave at any time: what is being embedded goes on as a task of its own, and is kept.
     ///
@@ -158,15 +162,22 @@ impl AiCache {
         };
         let began = shared.timer.now();
         let policy = shared.operations.of(EMBEDDING);
-        // Each text once, in the order in which it was first given.
+        // Each text once, in the order in which it was first given, and texts that are one question as well.
         let (mut order, mut unique) = (Vec::with_capacity(texts.len()), Vec::new());
-        let mut places: HashMap<&str, usize> = HashMap::new();
+        let (mut places, mut questions) = (HashMap::<&str, usize>::new(), HashMap::new());
         for text in texts {
-            let next = unique.len();
-            let place = *places.entry(text).or_insert(next);
-            if place == next {
-                unique.push(self.item(spec, text).await?);
-            }
+            let place = match places.get(text) {
+                Some(&place) => place,
+                None => {
+                    let item = self.item(spec, text).await?;
+                    let place = *questions.entry(item.keyed.digest).or_insert(unique.len());
+                    if place == unique.len() {
+                        unique.push(item);
+                    }
+                    places.insert(text, place);
+                    place
+                }
+            };
             order.push(place);
         }
         let Some(first) = unique.first() else { return Ok(Vec::new()) };

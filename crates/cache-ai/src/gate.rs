@@ -6,6 +6,7 @@ use cache_core::Problems;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{Answer, Finish, Generated};
+use crate::canonical::{self, Problem};
 use crate::operation::OperationPolicy;
 
 /// Why an answer was not kept. Its caller got it all the same.
@@ -21,21 +22,23 @@ pub enum Refused {
     Refusal,
     /// There is nothing in it.
     Empty,
-    /// Its stream ended before its end.
+    /// Its stream ended before its end, or fewer answers to choose from came than were asked for.
     Truncated,
     /// Its readers left before its end.
     Cancelled,
     /// It failed, or is what an API says when it fails: an object whose `error` is an object, or a text and all there is.
     Error,
-    /// A validator said no, or it cannot be written as JSON.
+    /// A validator said no, or it cannot be written as JSON, or not as what it is: a number that is none (NaN, an infinity).
     Invalid,
     /// It is longer than [`max_answer_bytes`](crate::AiSettings::max_answer_bytes) allows.
     TooLarge,
+    /// It ended in a word that nobody knows: [`Finish::Other`].
+    UnknownFinish,
 }
 
 impl Refused {
     /// All reasons.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Length,
         Self::ContentFilter,
         Self::Refusal,
@@ -45,6 +48,7 @@ impl Refused {
         Self::Error,
         Self::Invalid,
         Self::TooLarge,
+        Self::UnknownFinish,
     ];
 
     /// As one word, for labels.
@@ -59,6 +63,7 @@ impl Refused {
             Self::Error => "error",
             Self::Invalid => "invalid",
             Self::TooLarge => "too_large",
+            Self::UnknownFinish => "unknown_finish",
         }
     }
 }
@@ -93,6 +98,7 @@ impl Gate {
             Finish::Length => Some(Refused::Length),
             Finish::ContentFilter => Some(Refused::ContentFilter),
             Finish::Error => Some(Refused::Error),
+            Finish::Other => Some(Refused::UnknownFinish),
             Finish::Unknown | Finish::Stop | Finish::ToolCalls => None,
         };
         let refusal = it.outcome.is_refusal.then_some(Refused::Refusal);
@@ -105,7 +111,9 @@ impl Gate {
         let is_empty = it.outcome.is_empty || is_json && is_nothing(&shown);
         let empty = is_empty.then_some(Refused::Empty);
         let says_no = policy.validator.as_ref().is_some_and(|validator| (validator.0)(&shown).is_err());
-        let invalid = (it.invalid.is_some() || says_no || !is_json).then_some(Refused::Invalid);
+        let written = || canonical::append(&mut Vec::new(), &it.answer);
+        let is_lossy = is_json && has_null(&shown) && matches!(written(), Err(Problem::NoNumber(_)));
+        let invalid = (it.invalid.is_some() || says_no || !is_json || is_lossy).then_some(Refused::Invalid);
         let too_large = (length_up_to(&shown, self.max_bytes).is_none()).then_some(Refused::TooLarge);
         finish.into_iter().chain(failed).chain(refusal).chain(empty).chain(invalid).chain(too_large)
     }
@@ -115,10 +123,24 @@ impl Gate {
         length_up_to(&it.answer, LONG).is_some()
     }
 
+    /// How many bytes the events of a stream may have as JSON, together.
+    pub(crate) fn room(&self) -> usize {
+        if self.allowed.contains(&Refused::TooLarge) {
+            usize::MAX
+        } else {
+            self.max_bytes.saturating_mul(FRAMING)
+        }
+    }
+
     pub(crate) fn check(&self, problems: &mut Problems) {
         problems.check((1..=64 << 20).contains(&self.max_bytes), || {
             format!("max_answer_bytes is {}, 1 to 67108864 are allowed", self.max_bytes)
         });
+        for reason in [Refused::Truncated, Refused::Cancelled] {
+            problems.check(!self.allowed.contains(&reason), || {
+                format!("keep_in_spite_of({reason}): of such an answer there is no whole that could be kept")
+            });
+        }
     }
 }
 
@@ -129,6 +151,16 @@ fn is_nothing(value: &serde_json::Value) -> bool {
         serde_json::Value::Array(items) => items.is_empty(),
         serde_json::Value::Object(fields) => fields.is_empty(),
         serde_json::Value::Bool(_) | serde_json::Value::Number(_) => false,
+    }
+}
+
+/// Whether something in it is nothing, as JSON makes it of a number that is none.
+fn has_null(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Null => true,
+        serde_json::Value::Array(items) => items.iter().any(has_null),
+        serde_json::Value::Object(fields) => fields.values().any(has_null),
+        _ => false,
     }
 }
 
@@ -143,11 +175,14 @@ fn is_error(value: &serde_json::Value) -> bool {
     }
 }
 
+/// What is said with each event of a stream beside its part of the answer makes it so many times longer, at the most.
+const FRAMING: usize = 16;
+
 /// Judging a shorter answer, in bytes as JSON, takes less than 0.1 ms.
 const LONG: usize = 16 << 10;
 
 /// How long a value is as JSON; `None` if it is longer than `limit`. What is no JSON has no length.
-fn length_up_to(value: &impl Serialize, limit: usize) -> Option<usize> {
+pub(crate) fn length_up_to(value: &impl Serialize, limit: usize) -> Option<usize> {
     struct Counter {
         bytes: usize,
         limit: usize,
@@ -199,6 +234,7 @@ mod tests {
         assert_eq!(judge(&fine().finish(Finish::Length)), Some(Refused::Length));
         assert_eq!(judge(&fine().finish(Finish::ContentFilter)), Some(Refused::ContentFilter));
         assert_eq!(judge(&fine().finish(Finish::Error)), Some(Refused::Error));
+        assert_eq!(judge(&fine().finish(Finish::Other)), Some(Refused::UnknownFinish));
         assert_eq!(judge(&fine().refusal(true)), Some(Refused::Refusal));
         assert_eq!(judge(&fine().invalid("no title")), Some(Refused::Invalid));
         assert_eq!(judge(&Generated::new(Plain(json!("x".repeat(39))))), Some(Refused::TooLarge));

@@ -15,7 +15,6 @@ use crate::asked::{Asked, Looked};
 use crate::cache::AiCache;
 use crate::control::{Control, NotCached, Plan, Renewal};
 use crate::entry::Entry;
-use crate::gate::Refused;
 use crate::request::AiRequest;
 use crate::slot::{Generator, Slot};
 
@@ -103,11 +102,7 @@ impl AiCache {
 impl Asked<'_> {
     async fn answer<A: Answer>(&self, generator: Generator<A>) -> Result<Answered<A>, Error> {
         let (plan, was_stale) = match self.look().await? {
-            (Looked::Hit(entry, receipt), _) => match entry.whole() {
-                Some(whole) => return Ok(self.served(&entry, whole, &receipt)),
-                // Events that make no answer were not meant to be stored.
-                None => (Plan::Renew(Renewal { own: false }), false),
-            },
+            (Looked::Hit(entry, whole, receipt), _) => return Ok(self.served(&entry, whole, &receipt)),
             (Looked::Go(plan), was_stale) => (plan, was_stale),
         };
         let slot = Arc::new(Slot::new(generator));
@@ -143,9 +138,9 @@ impl Asked<'_> {
     }
 
     fn hand_out<A: Answer>(&self, entry: &Entry<A>, source: Source) -> Result<Answered<A>, Error> {
-        let whole = entry.whole().ok_or_else(|| {
-            Error::new(ErrorKind::Load, "the stream of this answer made no whole answer").because(Cut)
-        })?;
+        let whole = entry
+            .whole()
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "an answer was handed out that is not whole"))?;
         self.shared.count(&self.name, entry, source, None, self.took());
         let age = (source == Source::Generated).then_some(Duration::ZERO);
         Ok(Answered::new(whole, AnswerMeta::of(entry, source, None, age)))
@@ -178,7 +173,8 @@ impl Asked<'_> {
             if !is_ours {
                 self.shared.counters.verified_away(&self.keyed.operation);
             }
-            if !is_ours || renewal.is_some_and(|renewal| renewal.own) {
+            // Events of another kind of answer may make none of this one.
+            if !is_ours || entry.whole().is_none() || renewal.is_some_and(|renewal| renewal.own) {
                 return self.only_own(slot).await;
             }
             let source = if was_stale { Source::Stale } else { Source::Joined };
@@ -227,15 +223,3 @@ impl Asked<'_> {
 pub(crate) fn failed(source: BoxError) -> Error {
     Error::new(ErrorKind::Load, format!("the generator failed: {source}")).because(source)
 }
-
-/// The source of the error of an answer whose stream ended too early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cut;
-
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(Refused::Truncated.as_str())
-    }
-}
-
-impl std::error::Error for Cut {}

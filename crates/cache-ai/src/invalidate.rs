@@ -13,7 +13,7 @@ use crate::tenant::Tenant;
 pub enum Which {
     /// Those of an operation.
     Operation(String),
-    /// Those of a model, as requests name it.
+    /// Those of a model, as requests or their bodies name it: where both do, either reaches the answer.
     Model(String),
     /// Those of a version of an operation's prompt.
     PromptVersion {
@@ -24,7 +24,8 @@ pub enum Which {
     },
     /// Those of a tenant.
     Tenant(Tenant),
-    /// Those with a tag that requests gave.
+    /// Those with a tag of the request that they were made for. A tag of a later one, which found its answer in the cache or joined
+    /// another's generation, says nothing.
     Tag(String),
 }
 

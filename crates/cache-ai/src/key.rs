@@ -55,6 +55,8 @@ pub(crate) struct Keyed {
     pub(crate) tenant: Tenant,
     pub(crate) operation: String,
     pub(crate) model: Option<String>,
+    /// The model that the body names, where that is another one.
+    body_model: Option<String>,
     pub(crate) prompt_version: Option<String>,
     pub(crate) text_length: usize,
     pub(crate) text_tier: TextTier,
@@ -141,6 +143,7 @@ impl Keyer {
             tenant: question.tenant.clone(),
             operation: question.operation.to_owned(),
             model: question.model.as_deref().map(str::to_owned),
+            body_model: question.body_model.clone(),
             prompt_version: question.prompt_version.map(str::to_owned),
             text_length,
             text_tier,
@@ -272,7 +275,7 @@ impl Keyed {
     /// What the answer can be invalidated by.
     pub(crate) fn tags(&self) -> Vec<String> {
         let mut tags = vec![tag::tenant(&self.tenant), tag::operation(&self.operation)];
-        tags.extend(self.model.as_deref().map(tag::model));
+        tags.extend([&self.model, &self.body_model].into_iter().flatten().map(|model| tag::model(model)));
         tags.extend(self.prompt_version.as_deref().map(|version| tag::prompt(&self.operation, version)));
         tags.extend(self.own_tags.iter().map(|own| tag::own(own)));
         tags

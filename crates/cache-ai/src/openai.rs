@@ -15,11 +15,16 @@ use crate::answer::Usage;
 use crate::answered::Answered;
 use crate::cache::AiCache;
 use crate::control::Control;
+use crate::digest::Digest;
 use crate::embed::{EmbedSpec, Embedded, Vector};
-use crate::request::AiRequest;
+use crate::request::{AiRequest, NOISE};
 use crate::stream::{AnswerStream, Replay};
 use crate::tenant::Tenant;
 use crate::wire::Chat;
+
+/// Headers of which another value is not another question.
+const CREDENTIALS: [&str; 6] =
+    ["authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"];
 
 /// A client whose answers are cached, for one tenant and operation.
 ///
@@ -58,8 +63,11 @@ impl<C: Config + Clone + Send + Sync + 'static> CachedOpenAi<C> {
         self
     }
 
-    /// The request that a body is. Who runs the model is where the client asks: another address, deployment or version of
-    /// the API is another provider.
+    /// The request that a body is. Who runs the model is where the client asks and what its headers say: another address,
+    /// deployment or version of the API is another provider, and so is another organisation, project or header of your own, because
+    /// gateways go by them. Headers that are credentials (`authorization`, `proxy-authorization`, `api-key`, `x-api-key`,
+    /// `x-goog-api-key`, `cookie`) say nothing, nor do those that [`NOISE`](crate::NOISE) names. Of the others only a digest is taken; so a
+    /// header that changes with every client, like the number of a trace, keeps their answers apart.
     pub fn request(&self, body: &Value) -> AiRequest {
         AiRequest::from_body(self.tenant.clone(), self.operation.clone(), body.clone())
             .provider(self.provider())
@@ -67,7 +75,19 @@ impl<C: Config + Clone + Send + Sync + 'static> CachedOpenAi<C> {
 
     fn provider(&self) -> String {
         let config = self.client.config();
-        format!("{} {:?}", config.url(""), config.query())
+        let mut provider = format!("{} {:?}", config.url(""), config.query());
+        let headers = config.headers();
+        let is_said = |name: &str| !CREDENTIALS.contains(&name) && !NOISE.contains(&name);
+        let mut said: Vec<(&str, &[u8])> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        said.retain(|(name, _)| is_said(name));
+        if !said.is_empty() {
+            // Of several values of one name the order stays: it may matter.
+            said.sort_by_key(|(name, _)| *name);
+            provider.push(' ');
+            provider.push_str(&Digest::of(format!("{said:?}").as_bytes()).to_hex());
+        }
+        provider
     }
 
     /// A chat completion. A caller may leave at any time; the question goes on for the others, and its answer is kept.

@@ -18,7 +18,7 @@ use crate::text_tier::TextTier;
 pub enum Repeat {
     /// Never: every request goes to the model, and nothing is kept.
     Never,
-    /// Only where temperature 0 is *given*. Absent is not 0.
+    /// Only where temperature 0 is *given*. Absent is not 0, whatever default the operation's schema has.
     DeterministicOnly,
     /// Always.
     #[default]

@@ -14,7 +14,7 @@ use crate::schema::OptionSchema;
 use crate::tenant::Tenant;
 
 /// The version of the form below. Whoever changes the form raises it, so that no old answer is found.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// Bodies that are longer in canonical form are read on a thread that may be blocked, in bytes.
 const LARGE_BODY: usize = 128 << 10;
@@ -24,6 +24,8 @@ pub(crate) struct Question<'a> {
     pub(crate) tenant: &'a Tenant,
     pub(crate) operation: &'a str,
     pub(crate) model: Option<Cow<'a, str>>,
+    /// The model that the body names, where that is another one.
+    pub(crate) body_model: Option<String>,
     pub(crate) prompt_version: Option<&'a str>,
     pub(crate) tags: &'a [String],
     /// Everything but the long texts; holds their lengths.
@@ -52,6 +54,7 @@ impl<'a> Question<'a> {
             tenant,
             operation,
             model: None,
+            body_model: None,
             prompt_version: None,
             tags: &[],
             short,
@@ -137,6 +140,8 @@ impl<'a> Question<'a> {
     fn take_options(&mut self, start: usize, schema: Option<&OptionSchema>) -> Result<(), Error> {
         let is_asked = |(name, _): &(&str, &[u8])| !NO_OPTIONS.contains(name);
         let given = || canonical::fields(&self.short[start..]);
+        // Given is what the request says, not what a schema makes of its silence.
+        let (is_cold, _) = said(given());
         let instead = match schema {
             Some(schema) => Some(schema.normalise(self.operation, given().filter(is_asked))?),
             None if given().all(|field| is_asked(&field)) => None,
@@ -147,7 +152,7 @@ impl<'a> Question<'a> {
             self.short.extend_from_slice(&options);
         }
         self.options = start..self.short.len();
-        let (is_cold, choices) = said(canonical::fields(self.options()));
+        let (_, choices) = said(canonical::fields(self.options()));
         self.note_temperature(is_cold);
         self.choices = self.choices.max(choices);
         Ok(())
@@ -173,7 +178,10 @@ impl<'a> Question<'a> {
         let ReadBody { bytes, model, is_cold, choices } = body;
         self.choices = self.choices.max(choices);
         self.note_temperature(is_cold);
-        self.model = self.model.take().or(model.map(Cow::Owned));
+        match &self.model {
+            None => self.model = model.map(Cow::Owned),
+            Some(named) => self.body_model = model.filter(|model| model != named),
+        }
         self.characters += bytes.len();
         self.take_long(Cow::Owned(bytes));
     }

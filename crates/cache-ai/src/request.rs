@@ -213,8 +213,10 @@ impl AiRequest {
         self
     }
 
-    /// Adds a tag by which the answer can be invalidated with others. No part of the key. An entry has 16 tags at the most, of which
-    /// tenant and operation take one each, and so do model and version of the prompt where they are named.
+    /// Adds a tag by which the answer can be invalidated with others. No part of the key: the answer has the tags of the request that it
+    /// was made for, and who asks the same later with another tag does not add his. An entry has 16 tags at the most, of which
+    /// tenant and operation take one each, and so do model (two, if the body names another) and version of the prompt where they are
+    /// named.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self

@@ -125,14 +125,16 @@ impl AiSettings {
         self
     }
 
-    /// The longest answer that is kept, in bytes as JSON: 1 to 64 Mi, 1 Mi by default.
+    /// The longest answer that is kept, in bytes as JSON: 1 to 64 Mi, 1 Mi by default. Of a stream no more than 16 times as many bytes
+    /// of events are held, which say much beside the answer; beyond that it is handed on to its reader and counts as too large.
     #[must_use]
     pub fn max_answer_bytes(mut self, bytes: usize) -> Self {
         self.gate.max_bytes = bytes;
         self
     }
 
-    /// Keeps answers in spite of this reason; may be called for several.
+    /// Keeps answers in spite of this reason; may be called for several. Not for [`Truncated`](Refused::Truncated) and
+    /// [`Cancelled`](Refused::Cancelled), of which there is no whole answer: a problem of the settings.
     #[must_use]
     pub fn keep_in_spite_of(mut self, reason: Refused) -> Self {
         self.gate.allowed.push(reason);

@@ -15,7 +15,7 @@ use futures_util::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use self::record::{finish, recorded};
+use self::record::{finish, recorded, unkept};
 pub use self::replay::Replay;
 use self::replay::Replaying;
 use self::tee::{Ended, Tee, Upstream};
@@ -26,6 +26,7 @@ use crate::asked::{Asked, Looked};
 use crate::cache::AiCache;
 use crate::control::{Control, NotCached, Plan, Renewal};
 use crate::entry::Entry;
+use crate::gate::Refused;
 use crate::request::AiRequest;
 
 impl AiCache {
@@ -145,7 +146,7 @@ enum Told<A: Answer> {
 impl Asked<'_> {
     async fn open<A: Answer>(self, replay: Replay, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
         let plan = match self.look().await? {
-            (Looked::Hit(entry, receipt), _) => {
+            (Looked::Hit(entry, _, receipt), _) => {
                 self.shared.count(&self.name, &entry, Source::Cache, receipt.tier, self.took());
                 let meta = AnswerMeta::of(&entry, Source::Cache, receipt.tier, receipt.age);
                 return Ok(self.replayed(&entry, Source::Cache, meta, replay));
@@ -182,15 +183,19 @@ impl Asked<'_> {
         let (shared, keyed, sample) = (Arc::clone(self.shared), Arc::clone(&self.keyed), self.sample);
         let began = self.began;
         spawn(async move {
-            if let Ok(Ended::Done(events)) = ended.await {
-                let took = shared.timer.now().since(began);
-                if let Some((entry, _)) = recorded::<A>(&shared, &keyed, sample, events, took).await {
-                    shared.spent(&entry);
-                    shared.count(&keyed.name, &entry, Source::Generated, None, took);
-                }
+            let Ok(ended) = ended.await else { return };
+            let took = shared.timer.now().since(began);
+            let entry = match ended {
+                Ended::Done(events) => recorded::<A>(&shared, &keyed, sample, events, took).await,
+                Ended::TooLong => Some((unkept::<A>(&shared, &keyed, sample, Refused::TooLarge, took), None)),
+                Ended::Failed(_) | Ended::Left => None,
+            };
+            if let Some((entry, _)) = entry {
+                shared.spent(&entry);
+                shared.count(&keyed.name, &entry, Source::Generated, None, took);
             }
         })?;
-        let tee = Tee::new(upstream, sender, Arc::clone(&self.shared.timer), None);
+        let tee = Tee::new(upstream, sender, Arc::clone(&self.shared.timer), None, self.shared.gate.room());
         Ok(AnswerStream { source: Source::Generated, meta: None, events: Events::Live(Box::new(tee)) })
     }
 
@@ -208,7 +213,7 @@ impl Asked<'_> {
         match answer {
             Told::Open(upstream, sender, waited_for) => {
                 let timer = Arc::clone(&self.shared.timer);
-                let tee = Tee::new(upstream, sender, timer, Some(waited_for));
+                let tee = Tee::new(upstream, sender, timer, Some(waited_for), self.shared.gate.room());
                 let events = Events::Live(Box::new(tee));
                 Ok(AnswerStream { source: Source::Generated, meta: None, events })
             }
@@ -218,7 +223,8 @@ impl Asked<'_> {
                 if !is_ours {
                     self.shared.counters.verified_away(&self.keyed.operation);
                 }
-                if !is_ours || entry.is_abandoned() || renewal.is_some_and(|renewal| renewal.own) {
+                // As of an abandoned one, of events of another kind of answer there may be no whole.
+                if !is_ours || entry.whole().is_none() || renewal.is_some_and(|renewal| renewal.own) {
                     let opener = slot.lock().take().ok_or_else(abandoned)?;
                     return self.open_alone(opener).await;
                 }

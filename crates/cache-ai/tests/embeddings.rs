@@ -5,8 +5,11 @@ mod common;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use cache_ai::{AiCache, AiSettings, EmbedSpec, Loaded, Tenant};
+use cache_ai::{
+    AiCache, AiSettings, EMBEDDING, EmbedSpec, Loaded, OperationPolicy, OptionSchema, Tenant, TextTiers,
+};
 use cache_testkit::{FakeClock, ReferenceServer};
 use common::{private, process};
 use proptest::prelude::*;
@@ -86,4 +89,43 @@ async fn another_number_of_vectors_or_dimensions_is_an_error_and_nothing_is_kept
     assert!(cache.embed_many(&other, &["a"], fails).await.is_err(), "another tenant's is not taken");
     assert!(cache.embed_many(&spec().task("query"), &["a"], fails).await.is_err(), "nor another task's");
     assert!(cache.embed_many(&spec(), &["a"], fails).await.is_ok());
+}
+
+/// Short texts may be kept for 10 000 s, longer ones for 100 s.
+#[tokio::test]
+async fn no_text_of_a_batch_is_kept_longer_than_it_may_be() {
+    let clock = FakeClock::new();
+    let policy = OperationPolicy::new().ttl(Duration::from_secs(100)).ttl_by_tier([100.0, 1.0, 1.0, 1.0]);
+    let cache = private(
+        &clock,
+        AiSettings::new().text_tiers(TextTiers::new(2, 10, 100)).operation(EMBEDDING, policy),
+    );
+    let (short, long, asked) = ("a".to_owned(), "long".to_owned(), Asked::default());
+    embed(&cache, 1, &[short.clone(), long.clone()], &asked).await;
+    clock.advance(Duration::from_secs(101));
+    embed(&cache, 1, &[short.clone(), long.clone()], &asked).await;
+    assert_eq!(asked.lock().unwrap().last(), Some(&vec![short.clone(), long]), "one time for all of them");
+    clock.advance(Duration::from_secs(101));
+    for _ in 0..2 {
+        embed(&cache, 1, std::slice::from_ref(&short), &asked).await;
+        clock.advance(Duration::from_secs(9_000));
+    }
+    assert_eq!(asked.lock().unwrap().len(), 3, "a text alone has its own");
+}
+
+#[tokio::test]
+async fn texts_that_a_schema_makes_one_are_asked_for_once() {
+    let policy = OperationPolicy::new().schema(
+        OptionSchema::new()
+            .option("dimensions", cache_ai::OptionKind::Integer)
+            .normalise_text_by(str::to_lowercase),
+    );
+    let cache = private(&FakeClock::new(), AiSettings::new().operation(EMBEDDING, policy));
+    let asked = Asked::default();
+    let texts = ["B", "A", "b", "a", "A"].map(str::to_owned);
+    for _ in 0..2 {
+        let vectors = embed(&cache, 1, &texts, &asked).await;
+        assert_eq!(vectors, ["B", "A", "B", "A", "A"].map(|text| vector(text, 1)));
+    }
+    assert_eq!(*asked.lock().unwrap(), [["B", "A"]], "in the writing that came first");
 }

@@ -241,6 +241,32 @@ proptest! {
 }
 
 #[tokio::test]
+async fn where_a_system_text_stands_among_the_messages_is_told_apart() {
+    let base = || AiRequest::new(acme(), "qa");
+    let all = [
+        base().system("A").system("B").message("user", "x").message("user", "y"),
+        base().system("A").message("user", "x").system("B").message("user", "y"),
+        base().system("A").message("user", "x").message("user", "y").system("B"),
+        base().message("user", "x").system("A").system("B").message("user", "y"),
+        base().system("B").message("user", "x").system("A").message("user", "y"),
+    ];
+    for (at, first) in all.iter().enumerate() {
+        for (other, second) in all.iter().enumerate() {
+            assert_eq!(are_one(&cache(), first, second).await, at == other, "{at} {other}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_is_replaced_counts_for_nothing() {
+    let cache = cache();
+    let twice = AiRequest::new(acme(), "qa").text("a".repeat(400)).text("b".repeat(400));
+    let got = cache.get_or_generate(&twice, Control::new(), Model::default().says("x")).await.unwrap();
+    assert_eq!((got.meta().text_length, got.meta().text_tier), (400, cache_ai::TextTier::Small));
+    assert!(are_one(&cache, &twice, &AiRequest::new(acme(), "qa").text("b".repeat(400))).await);
+}
+
+#[tokio::test]
 async fn the_traps_of_option_encoding_are_none() {
     let cache = cache();
     let with = |options: Value| {
@@ -381,7 +407,7 @@ async fn the_name_of_a_question_is_as_it_always_was() {
     let text = |it: &str| [b"s", &(it.len() as u64).to_be_bytes()[..], it.as_bytes()].concat();
     for question in ["Where is Paris?", &"x".repeat(3_000), &"x".repeat(50_000), &"x".repeat(300_000)] {
         let short = [
-            b"\x01-".to_vec(),
+            b"\x02-".to_vec(),
             text("qa"),
             b"T{".to_vec(),
             text("length"),

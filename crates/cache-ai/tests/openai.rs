@@ -40,6 +40,42 @@ async fn another_address_deployment_or_version_is_another_provider() {
         .unwrap();
 }
 
+#[tokio::test]
+async fn what_headers_say_is_another_provider_and_credentials_say_nothing() {
+    let cache = private(&FakeClock::new(), AiSettings::new());
+    let body = json!({"model": "m", "messages": []});
+    let plain = || OpenAIConfig::new().with_api_base("http://a/v1").with_api_key("k");
+    let with = |name: &'static str, value: &str| plain().with_header(name, value).unwrap();
+    let apart = [
+        plain(),
+        plain().with_org_id("one"),
+        plain().with_org_id("other"),
+        plain().with_project_id("one"),
+        with("x-portkey-provider", "one"),
+        with("x-portkey-provider", "other"),
+        with("x-one", "a").with_header("x-other", "b").unwrap(),
+        with("x-one", "b").with_header("x-other", "a").unwrap(),
+        with("x-one", "a"),
+    ];
+    let model = Model::default();
+    let get = async |config: &OpenAIConfig| {
+        let request = cached(config.clone(), &cache).request(&body);
+        cache.get_or_generate(&request, Control::new(), model.says("x")).await.unwrap().meta().cache_hit
+    };
+    for config in &apart {
+        assert!(!get(config).await, "{:?}", config.headers());
+    }
+    for config in &apart {
+        assert!(get(config).await, "{:?}", config.headers());
+    }
+    let same = ["authorization", "proxy-authorization", "api-key", "x-api-key", "x-goog-api-key", "cookie"];
+    for name in same.into_iter().chain(["x-request-id", "user-agent"]) {
+        assert!(get(&with(name, "another")).await, "{name}");
+    }
+    let turned = with("x-other", "b").with_header("x-one", "a").unwrap();
+    assert!(get(&turned).await, "their order says nothing");
+}
+
 #[test]
 fn nothing_of_a_credential_is_shown() {
     let cache = private(&FakeClock::new(), AiSettings::new().secret("canary canary canary"));

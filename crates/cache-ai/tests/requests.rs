@@ -270,6 +270,8 @@ async fn invalidations_are_exact_and_can_be_counted_before() {
         of("qa_long"),
         of("qa").prompt_version("1").tag("doc:7"),
         of("qa").model("m-2"),
+        AiRequest::from_body(acme.clone(), "body", json!({"model": "real", "messages": []})).model("alias"),
+        AiRequest::from_body(acme.clone(), "body", json!({"model": "real", "messages": []})),
         AiRequest::new(cache_ai::Tenant::shared(), "qa").message("user", "x"),
     ];
     let fill = async || {
@@ -283,7 +285,9 @@ async fn invalidations_are_exact_and_can_be_counted_before() {
         (Which::Model("m".into()), 3),
         (Which::PromptVersion { operation: "qa".into(), version: "1".into() }, 1),
         (Which::PromptVersion { operation: "q".into(), version: "a:1".into() }, 0),
-        (Which::Tenant(acme.clone()), 4),
+        (Which::Model("real".into()), 2),
+        (Which::Model("alias".into()), 1),
+        (Which::Tenant(acme.clone()), 6),
         (Which::Tag("doc:7".into()), 1),
         (Which::Tag("doc".into()), 0),
     ];

@@ -73,6 +73,14 @@ async fn temperature_0_is_all_that_was_given_or_it_is_not_given() {
     ] {
         assert_eq!(calls(&cache, &[request.clone(), request]).await, expected);
     }
+    // A default is not given: the body that is sent does not have it.
+    let schema = OptionSchema::new().option_or("temperature", OptionKind::Number, 0).unwrap();
+    let exact = OperationPolicy::new().repeat(Repeat::DeterministicOnly).schema(schema);
+    let cache = private(&FakeClock::new(), AiSettings::new().operation("exact", exact));
+    let silent = AiRequest::from_body(acme(), "exact", json!({}));
+    let given = silent.clone().option("temperature", 0);
+    assert_eq!(calls(&cache, &[silent.clone(), silent]).await, 2);
+    assert_eq!(calls(&cache, &[given.clone(), given]).await, 1);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(crate) fn text(out: &mut Vec<u8>, text: &str) {
 /// A float: as an integer if it is one, so that `1.0` is `1`.
 pub(super) fn float(out: &mut Vec<u8>, number: f64) -> Result<(), Problem> {
     if !number.is_finite() {
-        return Err(Problem::Refused(format!("{number} is no number that a model can be sent")));
+        return Err(Problem::NoNumber(number));
     }
     if number.trunc() == number && number.abs() < TOO_LARGE {
         #[allow(clippy::cast_possible_truncation, reason = "it has no fraction and fits")]

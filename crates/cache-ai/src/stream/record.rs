@@ -28,10 +28,7 @@ pub(super) async fn finish<A: Answer>(
 ) -> Result<Entry<A>, BoxError> {
     let refuse = |reason| {
         shared.counters.refused(&keyed.operation, reason);
-        let mut entry =
-            Entry::new(keyed, sample, Body::Abandoned, &Outcome::default(), took, shared.timer.unix_millis());
-        entry.head.refused = Some(reason);
-        entry
+        unkept(shared, keyed, sample, reason, took)
     };
     match ended {
         Ended::Left => Ok(refuse(Refused::Cancelled)),
@@ -50,7 +47,28 @@ pub(super) async fn finish<A: Answer>(
             }
             None => Ok(refuse(Refused::Truncated)),
         },
+        Ended::TooLong => {
+            let entry = refuse(Refused::TooLarge);
+            // How many tokens, is said at an end that nobody waits for.
+            shared.spent(&entry);
+            shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
+            Ok(entry)
+        }
     }
+}
+
+/// The entry of a stream of which nothing is held.
+pub(super) fn unkept<A: Answer>(
+    shared: &Shared,
+    keyed: &Keyed,
+    sample: u32,
+    reason: Refused,
+    took: Duration,
+) -> Entry<A> {
+    let (outcome, now) = (Outcome::default(), shared.timer.unix_millis());
+    let mut entry = Entry::new(keyed, sample, Body::Abandoned, &outcome, took, now);
+    entry.head.refused = Some(reason);
+    entry
 }
 
 /// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer.

@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use crate::answer::Answer;
 use crate::entry::Timed;
+use crate::gate::length_up_to;
 use crate::generate::failed;
 
 /// The model's own stream.
@@ -20,6 +21,8 @@ pub(super) type Upstream<A> = Pin<Box<dyn Stream<Item = Result<<A as Answer>::Ev
 pub(super) enum Ended<E> {
     /// By its own end.
     Done(Vec<Timed<E>>),
+    /// Not yet, and what was recorded is longer than may be kept.
+    TooLong,
     /// With an error.
     Failed(Error),
     /// Its reader left.
@@ -30,6 +33,8 @@ pub(super) enum Ended<E> {
 pub(super) struct Tee<A: Answer> {
     upstream: Option<Upstream<A>>,
     recorded: Vec<Timed<A::Event>>,
+    /// How many bytes of events, as JSON, may still be recorded.
+    room: usize,
     /// Where to tell the end. Dropped with the reader, which tells that he left.
     ended: Option<oneshot::Sender<Ended<A::Event>>>,
     timer: Arc<dyn Timer>,
@@ -44,9 +49,10 @@ impl<A: Answer> Tee<A> {
         ended: oneshot::Sender<Ended<A::Event>>,
         timer: Arc<dyn Timer>,
         waited_for: Option<LoadScope>,
+        room: usize,
     ) -> Self {
         let (upstream, ended) = (Some(upstream), Some(ended));
-        Self { upstream, recorded: Vec::new(), ended, timer, waited_for, first_at: None }
+        Self { upstream, recorded: Vec::new(), room, ended, timer, waited_for, first_at: None }
     }
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arc<A::Event>, Error>>> {
@@ -78,12 +84,28 @@ impl<A: Answer> Tee<A> {
         let first_at = *self.first_at.get_or_insert(now);
         let after_ms = u32::try_from(now.since(first_at).as_millis()).unwrap_or(u32::MAX);
         let event = Arc::new(event);
-        self.recorded.push(Timed { after_ms, event: Arc::clone(&event) });
+        if self.ended.is_some() {
+            match length_up_to(&event, self.room) {
+                Some(bytes) => {
+                    self.room -= bytes;
+                    self.recorded.push(Timed { after_ms, event: Arc::clone(&event) });
+                }
+                None => {
+                    self.recorded = Vec::new();
+                    self.waited_for = None;
+                    self.tell(Ended::TooLong);
+                }
+            }
+        }
         event
     }
 
     fn end(&mut self, how: Ended<A::Event>) {
         self.upstream = None;
+        self.tell(how);
+    }
+
+    fn tell(&mut self, how: Ended<A::Event>) {
         if let Some(ended) = self.ended.take() {
             // Whoever waited may have given up.
             drop(ended.send(how));

@@ -5,22 +5,19 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::choice::{Choice, is_other};
 use super::pieces::pieces;
 use crate::answer::{Answer, Finish, Outcome, Usage};
 
 /// The body of a chat completion, as JSON. Its events are the chunks of the streamed form.
+///
+/// A choice whose `finish_reason` is null counts as cut, and so does one that has none where others have one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Chat(pub Value);
 
 /// The texts of a message that come piece by piece.
-const TEXTS: [&str; 4] = ["reasoning_content", "reasoning", "content", "refusal"];
-
-/// Texts inside of its calls and its voice that do as well.
-const INNER_TEXTS: [&str; 4] = ["arguments", "input", "data", "transcript"];
-
-/// Texts that some send again and again: the last is right.
-const WHOLE_TEXTS: [&str; 4] = ["role", "id", "type", "name"];
+pub(super) const TEXTS: [&str; 4] = ["reasoning_content", "reasoning", "content", "refusal"];
 
 impl Chat {
     /// The text of the first choice.
@@ -38,9 +35,12 @@ impl Answer for Chat {
     fn outcome(&self) -> Outcome {
         let choices = self.0["choices"].as_array().map(Vec::as_slice).unwrap_or_default();
         let message = |choice: &Value, field: &str| has(&choice["message"][field]);
-        let finishes = choices.iter().map(|choice| Finish::of_word(word(&choice["finish_reason"])));
         Outcome {
-            finish: if has(&self.0["error"]) { Finish::Error } else { worst(finishes) },
+            finish: if has(&self.0["error"]) {
+                Finish::Error
+            } else {
+                worst(choices.iter().map(end).collect())
+            },
             usage: usage(&self.0["usage"], "prompt_tokens", "completion_tokens"),
             choices: Some(choices.len()),
             is_refusal: choices.iter().any(|choice| message(choice, "refusal")),
@@ -126,112 +126,6 @@ impl Answer for Chat {
     }
 }
 
-/// What came of one choice so far.
-#[derive(Default)]
-struct Choice {
-    message: Map<String, Value>,
-    tools: BTreeMap<u64, Map<String, Value>>,
-    text: Option<String>,
-    others: Map<String, Value>,
-    finish: Option<Value>,
-    /// Something came in pieces of which nobody knows what they make.
-    is_unclear: bool,
-}
-
-impl Choice {
-    fn take(&mut self, choice: &Value) {
-        if let Some(text) = choice["text"].as_str() {
-            self.text.get_or_insert_default().push_str(text);
-        }
-        if has(&choice["finish_reason"]) {
-            self.finish = Some(choice["finish_reason"].clone());
-        }
-        for (name, value) in choice.as_object().into_iter().flatten() {
-            if name == "logprobs" {
-                self.is_unclear |= !merge_field(&mut self.others, name, value);
-            } else if is_other(name) && !value.is_null() {
-                self.others.insert(name.clone(), value.clone());
-            }
-        }
-        for (name, value) in choice["delta"].as_object().into_iter().flatten() {
-            if name == "tool_calls" {
-                for call in value.as_array().into_iter().flatten() {
-                    // A piece that says neither which call it is of nor that it begins one.
-                    self.is_unclear |= call["index"].is_null() && !has(&call["id"]) && !self.tools.is_empty();
-                    let at = call["index"].as_u64().unwrap_or(self.tools.len() as u64);
-                    let tool = self.tools.entry(at).or_default();
-                    for (name, value) in call.as_object().into_iter().flatten() {
-                        self.is_unclear |= name != "index" && !merge_field(tool, name, value);
-                    }
-                }
-            } else {
-                self.is_unclear |= !merge_field(&mut self.message, name, value);
-            }
-        }
-    }
-
-    fn is_whole(&self) -> bool {
-        self.finish.is_some() && !self.is_unclear
-    }
-
-    fn into_value(self, index: u64, is_chat: bool) -> Value {
-        let mut choice = Map::new();
-        choice.insert("index".into(), json!(index));
-        if is_chat {
-            let mut message = self.message;
-            message.entry("role").or_insert(json!("assistant"));
-            message.entry("content").or_insert(Value::Null);
-            if !self.tools.is_empty() {
-                let calls = self.tools.into_values().map(Value::Object).collect();
-                message.insert("tool_calls".into(), Value::Array(calls));
-            }
-            choice.insert("message".into(), Value::Object(message));
-        } else {
-            choice.insert("text".into(), json!(self.text.unwrap_or_default()));
-        }
-        choice.insert("finish_reason".into(), self.finish.unwrap_or_default());
-        choice.extend(self.others);
-        Value::Object(choice)
-    }
-}
-
-/// Whether a choice's field is one that is not put together from its parts.
-fn is_other(name: &str) -> bool {
-    !["index", "delta", "message", "text", "finish_reason"].contains(&name)
-}
-
-fn merge_field(fields: &mut Map<String, Value>, name: &str, piece: &Value) -> bool {
-    piece.is_null() || merge(fields.entry(name).or_insert(Value::Null), name, piece)
-}
-
-/// Puts a piece to what came before: lists grow, objects are merged, texts that are known to come in pieces are put
-/// together, of numbers and the like the last is right. `false` if nobody knows.
-fn merge(slot: &mut Value, name: &str, piece: &Value) -> bool {
-    let is_in_pieces = TEXTS.contains(&name) || INNER_TEXTS.contains(&name);
-    match (slot, piece) {
-        (Value::Array(items), Value::Array(more)) => items.extend(more.iter().cloned()),
-        (Value::Object(fields), Value::Object(more)) => {
-            // Each of them, whatever became of those before.
-            return more.iter().fold(true, |known, (name, piece)| merge_field(fields, name, piece) && known);
-        }
-        (Value::String(text), Value::String(piece)) if is_in_pieces => text.push_str(piece),
-        // The same again, or another piece of it: nobody knows.
-        (Value::String(text), Value::String(piece)) if name == "name" && !text.is_empty() => {
-            return piece.is_empty() || text == piece;
-        }
-        (slot, piece) if !has(slot) || WHOLE_TEXTS.contains(&name) => *slot = piece.clone(),
-        (slot, piece) if has(piece) => {
-            let is_plain = |value: &Value| matches!(value, Value::Bool(_) | Value::Number(_));
-            if !(is_plain(slot) && is_plain(piece)) {
-                return false;
-            }
-            *slot = piece.clone();
-        }
-        _ => {}
-    }
-    true
-}
-
 /// The deltas that bring a choice, without its end.
 fn deltas(choice: &Value, characters: Option<usize>) -> Vec<Value> {
     let mut deltas = Vec::new();
@@ -296,15 +190,30 @@ pub(super) fn usage(usage: &Value, input: &str, output: &str) -> Usage {
     Usage::new(usage[input].as_u64().unwrap_or(0), usage[output].as_u64().unwrap_or(0))
 }
 
+/// How a choice ended. One that says that it has no end is not done.
+fn end(choice: &Value) -> Finish {
+    match choice.get("finish_reason") {
+        None => Finish::Unknown,
+        Some(Value::Null) => Finish::Length,
+        Some(Value::String(word)) => Finish::of_word(word),
+        Some(_) => Finish::Other,
+    }
+}
+
 /// Of several ends the one that counts against the answer.
-fn worst(finishes: impl Iterator<Item = Finish>) -> Finish {
-    let rank = |finish: &Finish| match finish {
+fn worst(mut ends: Vec<Finish>) -> Finish {
+    if ends.iter().any(|end| *end != Finish::Unknown) {
+        // Where others say how they ended, one that does not is not done.
+        ends.iter_mut().filter(|end| **end == Finish::Unknown).for_each(|end| *end = Finish::Length);
+    }
+    let rank = |end: &Finish| match end {
         Finish::Unknown => 0,
         Finish::Stop => 1,
         Finish::ToolCalls => 2,
-        Finish::Length => 3,
-        Finish::ContentFilter => 4,
-        Finish::Error => 5,
+        Finish::Other => 3,
+        Finish::Length => 4,
+        Finish::ContentFilter => 5,
+        Finish::Error => 6,
     };
-    finishes.max_by_key(rank).unwrap_or_default()
+    ends.into_iter().max_by_key(rank).unwrap_or_default()
 }

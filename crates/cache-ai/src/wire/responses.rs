@@ -12,6 +12,17 @@ use crate::answer::{Answer, Finish, Outcome};
 #[serde(transparent)]
 pub struct Responses(pub Value);
 
+/// Items that are the model's own work. Where there is nothing else, it has said nothing.
+const WORK: [&str; 7] = [
+    "message", // is judged by its text
+    "reasoning",
+    "web_search_call",
+    "file_search_call",
+    "code_interpreter_call",
+    "mcp_list_tools",
+    "mcp_call",
+];
+
 impl Answer for Responses {
     type Event = Value;
 
@@ -27,8 +38,7 @@ impl Answer for Responses {
         let items = self.0["output"].as_array().map(Vec::as_slice).unwrap_or_default();
         let parts = || items.iter().flat_map(|item| item["content"].as_array().into_iter().flatten());
         let has_text = parts().any(|part| says(&part["text"]));
-        // A model that only thought has said nothing.
-        let has_call = items.iter().any(|item| !matches!(word(&item["type"]), "message" | "reasoning"));
+        let has_call = items.iter().any(|item| !WORK.contains(&word(&item["type"])));
         Outcome {
             finish: if has(&self.0["error"]) { Finish::Error } else { finish },
             usage: usage(&self.0["usage"], "input_tokens", "output_tokens"),
