@@ -7,7 +7,7 @@ use crate::tree::{Package, Tree};
 
 struct Reserved {
     what: &'static str,
-    owner: &'static str,
+    owners: &'static [&'static str],
     /// Test kit and tools may do it too.
     binds_libraries_only: bool,
     is_named_by: fn(&[&str]) -> bool,
@@ -16,13 +16,13 @@ struct Reserved {
 const RESERVED: &[Reserved] = &[
     Reserved {
         what: "the Redis client",
-        owner: "cache-redis",
+        owners: &["cache-redis"],
         binds_libraries_only: false,
         is_named_by: |parts| parts.first() == Some(&"redis"),
     },
     Reserved {
         what: "the environment",
-        owner: "cache-factory",
+        owners: &["cache-factory"],
         binds_libraries_only: true,
         is_named_by: |parts| {
             parts.starts_with(&["std", "env"]) || parts.first() == Some(&"env") && parts.len() > 1
@@ -30,7 +30,8 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved {
         what: "a file",
-        owner: "cache-factory",
+        // Settings, and certificates, which each connection reads anew.
+        owners: &["cache-factory", "cache-redis"],
         binds_libraries_only: true,
         is_named_by: |parts| {
             let fs =
@@ -41,7 +42,7 @@ const RESERVED: &[Reserved] = &[
     },
     Reserved {
         what: "a listening socket",
-        owner: "cache-monitor",
+        owners: &["cache-monitor"],
         binds_libraries_only: true,
         is_named_by: |parts| parts.contains(&"TcpListener") || parts.contains(&"UnixListener"),
     },
@@ -57,7 +58,7 @@ pub(super) fn trespassers(tree: &Tree) -> Vec<Finding> {
                     findings.push(Finding::at(
                         &file.path,
                         path.line,
-                        format!("`{}`: only {} deals with {}", path.text, reserved.owner, reserved.what),
+                        format!("`{}`: only {} may deal with {}", path.text, reserved.owners.join(" and "), reserved.what),
                     ));
                 }
             }
@@ -76,7 +77,7 @@ pub(super) fn trespassers(tree: &Tree) -> Vec<Finding> {
 fn taken<'a>(package: &Package, path: &Path) -> impl Iterator<Item = &'a Reserved> {
     let parts: Vec<&str> = path.text.split("::").collect();
     RESERVED.iter().filter(move |reserved| {
-        package.name != reserved.owner
+        !reserved.owners.contains(&package.name.as_str())
             && (is_library(package) || !reserved.binds_libraries_only)
             && (reserved.is_named_by)(&parts)
     })
@@ -102,6 +103,7 @@ mod tests {
             ("cache-factory", "fn f() { std::fs::read(x) }"),
             ("cache-factory", "use std::fs::File;"),
             ("cache-factory", "fn f() { File::open(x) }"),
+            ("cache-redis", "fn f() { File::open(x) }"),
             ("cache-factory", "fn f() { tokio::fs::read(x) }"),
             ("cache-monitor", "use tokio::net::{TcpListener, TcpStream};"),
             ("cache-monitor", "fn f() { std::os::unix::net::UnixListener::bind(x) }"),
