@@ -15,7 +15,7 @@ use crate::gate::Refused;
 use crate::key::Keyed;
 use crate::samples::name_of;
 
-/// The entry of a stream that ended.
+/// The entry of a stream that ended, and was opened in so long.
 ///
 /// # Errors
 /// The stream's, which those who wait for it get as well.
@@ -24,36 +24,41 @@ pub(super) async fn finish<A: Answer>(
     keyed: &Keyed,
     sample: u32,
     ended: Ended<A::Event>,
-    took: Duration,
+    opening: Duration,
 ) -> Result<Entry<A>, BoxError> {
-    let refuse = |reason| {
+    let fail = |reason| {
+        shared.counters.missed(&keyed.operation, keyed.text_tier);
         shared.counters.refused(&keyed.operation, reason);
-        let mut entry =
-            Entry::new(keyed, sample, Body::Abandoned, &Outcome::default(), took, shared.timer.unix_millis());
+    };
+    let refuse = |reason| {
+        fail(reason);
+        let (outcome, now) = (Outcome::default(), shared.timer.unix_millis());
+        let mut entry = Entry::new(keyed, sample, Body::Abandoned, &outcome, opening, now);
         entry.head.refused = Some(reason);
         entry
     };
     match ended {
         Ended::Left => Ok(refuse(Refused::Cancelled)),
         Ended::Failed(error) => {
-            shared.counters.refused(&keyed.operation, Refused::Error);
+            fail(Refused::Error);
             Err(error.to_string().into())
         }
-        Ended::Done(events) => match recorded::<A>(shared, keyed, sample, events, took).await {
-            Some((entry, reason)) => {
-                shared.spent(&entry);
-                shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
-                if let Some(reason) = reason {
-                    shared.counters.refused(&keyed.operation, reason);
+        Ended::Done(events, waited) => {
+            match recorded::<A>(shared, keyed, sample, events, opening + waited).await {
+                Some((entry, reason)) => {
+                    if let Some(reason) = reason {
+                        shared.counters.refused(&keyed.operation, reason);
+                    }
+                    Ok(entry)
                 }
-                Ok(entry)
+                None => Ok(refuse(Refused::Truncated)),
             }
-            None => Ok(refuse(Refused::Truncated)),
-        },
+        }
     }
 }
 
-/// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer.
+/// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer. A
+/// whole one is counted.
 pub(super) async fn recorded<A: Answer>(
     shared: &Arc<Shared>,
     keyed: &Keyed,
@@ -77,5 +82,7 @@ pub(super) async fn recorded<A: Answer>(
     let now = shared.timer.unix_millis();
     let mut entry = Entry::new(keyed, sample, Body::Events(Recorded::new(events)), &outcome, took, now);
     entry.head.refused = reason;
+    shared.spent(&mut entry);
+    shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
     Some((entry, reason))
 }
