@@ -92,7 +92,7 @@ fn die() -> impl FnMut(u64) -> u64 {
 fn what_is_steady_around_a_threshold_does_not_flap() {
     let mut die = die();
     for a_check in [20, 100, 1000, 5000] {
-        for percent in [57, 60, 61, 62, 64, 66] {
+        for percent in [57, 60, 62, 64] {
             let (mut hits, mut all) = (0, 0);
             let hour = (0..360).map(|_| {
                 hits += (0..a_check).filter(|_| die(100) < percent).count() as u64;
@@ -103,7 +103,7 @@ fn what_is_steady_around_a_threshold_does_not_flap() {
             assert!(changes <= 4, "{changes} changes in an hour, {percent} %, {a_check} reads a check");
             assert!(percent >= 60 || all < 10_000 || up.contains(&UP), "{percent} % {a_check}");
         }
-        for one_in in [90, 150, 300] {
+        for one_in in [90, 150] {
             let (mut bad, mut all) = (0, 0);
             let hour = (0..360).map(|_| {
                 bad += (0..a_check).filter(|_| die(one_in) == 0).count() as u64;
