@@ -1,6 +1,7 @@
 //! A request on its way: named, and looked up.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cache_core::{Error, LoadOptions, Moment, Tier};
@@ -29,6 +30,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) sample: u32,
     pub(crate) name: String,
     pub(crate) began: Moment,
+    /// How many generations there were when it began.
+    pub(crate) before: u64,
 }
 
 /// What the cache said.
@@ -46,14 +49,14 @@ impl Shared {
         control: Control,
         policy: &'a OperationPolicy,
     ) -> Result<Asked<'a>, Error> {
-        let began = self.timer.now();
+        let (began, before) = (self.timer.now(), self.generations());
         control.check()?;
         let control = if self.only_if_cached { control.but_only_if_cached() } else { control };
         let question = Question::of(request, policy.schema.as_ref()).await?;
         let keyed = self.key(&question).await?;
         let sample = self.turns.pick(policy.repeats(), &keyed.digest, control.sample);
         let name = name_of(&keyed.name, sample);
-        Ok(Asked { shared: self, keyed: Arc::new(keyed), control, policy, sample, name, began })
+        Ok(Asked { shared: self, keyed: Arc::new(keyed), control, policy, sample, name, began, before })
     }
 
     /// Names a question, and tells who watches how long that took.
@@ -73,15 +76,21 @@ impl Shared {
         options
     }
 
-    /// Counts a request of this storage name that was answered.
+    /// How many answers models gave so far.
+    pub(crate) fn generations(&self) -> u64 {
+        self.generations.load(Ordering::Relaxed)
+    }
+
+    /// Counts a request of this storage name that was answered, and how long that took if that is known.
     pub(crate) fn count<A: Answer>(
         &self,
         name: &str,
         entry: &Entry<A>,
         source: Source,
         tier: Option<Tier>,
-        took: Duration,
+        took: impl Into<Option<Duration>>,
     ) {
+        let took = took.into();
         self.counters.answered(&entry.operation, entry.text_tier, source, tier, took);
         let about =
             About { operation: &entry.operation, model: entry.model.as_deref(), tenant: &entry.tenant };
@@ -92,14 +101,15 @@ impl Shared {
             // Noted where the model answered: whoever asked may have left.
             Source::Generated => {}
             Source::Cache | Source::Stale | Source::Joined => {
-                let saved = Duration::from_millis(entry.took_ms).saturating_sub(took);
+                let saved = Duration::from_millis(entry.took_ms).saturating_sub(took.unwrap_or_default());
                 self.books.saved(about, entry.usage, saved);
             }
         }
     }
 
-    /// Notes that a model gave this answer.
-    pub(crate) fn spent<A: Answer>(&self, entry: &Entry<A>) {
+    /// Notes that a model gave this answer, and numbers it.
+    pub(crate) fn spent<A: Answer>(&self, entry: &mut Entry<A>) {
+        entry.head.number = self.generations.fetch_add(1, Ordering::Relaxed) + 1;
         let about =
             About { operation: &entry.operation, model: entry.model.as_deref(), tenant: &entry.tenant };
         self.books.spent(about, entry.usage);

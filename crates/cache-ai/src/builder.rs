@@ -148,6 +148,7 @@ impl AiCacheBuilder {
             books: Books::new(ai.prices),
             counters: Default::default(),
             turns: Default::default(),
+            generations: Default::default(),
         }))
     }
 }

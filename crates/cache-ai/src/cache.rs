@@ -1,6 +1,7 @@
 //! The handle that applications hold.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 
 use cache_core::{Error, Namespace, Timer};
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) books: Books,
     pub(crate) counters: Counters,
     pub(crate) turns: Turns,
+    /// How many answers models gave here.
+    pub(crate) generations: AtomicU64,
 }
 
 impl AiCache {

@@ -1,13 +1,16 @@
 //! Embeddings: an entry for each text, one question for all that are missing.
 
-use std::collections::HashMap;
+mod spec;
+
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use cache_core::{BoxError, Error, ErrorKind};
+use cache_core::{BoxError, Error, ErrorKind, Moment};
 use parking_lot::Mutex;
 
+pub use self::spec::{EmbedSpec, Embedded};
 use crate::alone::bounded;
 use crate::answer::{Generated, Outcome, Plain, Usage};
 use crate::answered::Source;
@@ -16,79 +19,10 @@ use crate::control::{Control, NotCached, Plan, plan};
 use crate::entry::{Body, Entry};
 use crate::key::Keyed;
 use crate::question::Question;
-use crate::request::AiRequest;
-use crate::tenant::Tenant;
+use crate::text_tier::TextTier;
 
 /// The operation of embeddings: policies and statistics go by it.
 pub const EMBEDDING: &str = "embedding";
-
-/// What texts are to be embedded with.
-#[derive(Clone, Debug)]
-#[must_use = "a specification does nothing by itself"]
-pub struct EmbedSpec {
-    request: AiRequest,
-    dimensions: Option<usize>,
-}
-
-impl EmbedSpec {
-    /// With this model, for this tenant.
-    pub fn new(tenant: Tenant, model: impl Into<String>) -> Self {
-        let request = AiRequest::new(tenant, EMBEDDING).model(model);
-        Self { request, dimensions: None }
-    }
-
-    /// Who runs the model.
-    pub fn provider(mut self, provider: impl Into<String>) -> Self {
-        self.request = self.request.provider(provider);
-        self
-    }
-
-    /// How many numbers each vector has, 1 and up. One of another length is an error.
-    pub fn dimensions(mut self, dimensions: usize) -> Self {
-        self.request = self.request.option("dimensions", dimensions);
-        self.dimensions = Some(dimensions);
-        self
-    }
-
-    /// How numbers are sent: `float`, `base64`.
-    pub fn encoding(mut self, encoding: impl Into<String>) -> Self {
-        self.request = self.request.option("encoding_format", encoding.into());
-        self
-    }
-
-    /// What vectors are for, where the model cares: a query, a document.
-    pub fn task(mut self, task: impl Into<String>) -> Self {
-        self.request = self.request.option("task", task.into());
-        self
-    }
-
-    /// Any other option.
-    pub fn option(mut self, name: impl Into<String>, value: impl serde::Serialize) -> Self {
-        self.request = self.request.option(name, value);
-        self
-    }
-
-    /// A tag by which the vectors can be invalidated with others.
-    pub fn tag(mut self, tag: impl Into<String>) -> Self {
-        self.request = self.request.tag(tag);
-        self
-    }
-}
-
-/// What a model brings for texts: a vector for each, in their order.
-#[derive(Clone, Debug, Default)]
-pub struct Embedded {
-    /// The vectors, in the order of the texts.
-    pub vectors: Vec<Vec<f32>>,
-    /// What was used for all of them.
-    pub usage: Usage,
-}
-
-impl From<Vec<Vec<f32>>> for Embedded {
-    fn from(vectors: Vec<Vec<f32>>) -> Self {
-        Self { vectors, usage: Usage::default() }
-    }
-}
 
 /// A vector, shared with the cache.
 pub type Vector = Arc<Plain<Vec<f32>>>;
@@ -160,7 +94,7 @@ impl AiCache {
         } else {
             embedder
         };
-        let began = shared.timer.now();
+        let (began, before) = (shared.timer.now(), shared.generations());
         let policy = shared.operations.of(EMBEDDING);
         // Each text once, in the order in which it was first given, and texts that are one question as well.
         let (mut order, mut unique) = (Vec::with_capacity(texts.len()), Vec::new());
@@ -198,18 +132,20 @@ impl AiCache {
         let keys: Vec<&str> = by_cache.iter().map(|&at| unique[at].keyed.name.as_str()).collect();
         let asked: HashMap<String, Item> =
             by_cache.iter().map(|&at| (unique[at].keyed.name.clone(), unique[at].clone())).collect();
-        let (own, ask) = (Arc::clone(shared), Arc::clone(&embedder));
-        let made = Arc::new(Mutex::new(Vec::new()));
-        let ids = Arc::clone(&made);
+        let notes = Arc::new(Notes::default());
+        let missed =
+            |_: &Error| notes.asked.lock().iter().for_each(|&tier| shared.counters.missed(EMBEDDING, tier));
+        let (own, ask, noted) = (Arc::clone(shared), Arc::clone(&embedder), Arc::clone(&notes));
         let entries = shared
             .cache
             .get_many_or_load::<Embedding, _, _, _>(&keys, options, move |missing| async move {
                 let items: Vec<Item> = missing.iter().filter_map(|name| asked.get(name).cloned()).collect();
-                let entries = embed_items(&own, &items, &ask).await?;
-                ids.lock().extend(entries.iter().map(|entry| entry.id));
+                let entries = embed_items(&own, &items, &ask, &noted).await?;
                 Ok::<_, BoxError>(missing.into_iter().zip(entries).collect())
             })
-            .await?;
+            .await
+            .inspect_err(missed)?;
+        let (asked_at, seen_at) = (*notes.asked_at.lock(), shared.timer.now());
 
         let mut found: Vec<Option<Arc<Embedding>>> = vec![None; unique.len()];
         for (&at, entry) in by_cache.iter().zip(entries) {
@@ -224,25 +160,27 @@ impl AiCache {
         let left: Vec<usize> = (0..unique.len()).filter(|&at| found[at].is_none()).collect();
         if !left.is_empty() {
             let items: Vec<Item> = left.iter().map(|&at| unique[at].clone()).collect();
-            let entries = bounded(shared, embed_items(shared, &items, &embedder)).await?;
+            let embedding = embed_items(shared, &items, &embedder, &notes);
+            let entries = bounded(shared, embedding).await.inspect_err(missed)?;
             for (at, entry) in left.into_iter().zip(entries) {
-                made.lock().push(entry.id);
                 found[at] = Some(Arc::new(entry));
             }
         }
-        same_dimensions(found.iter().flatten())?;
-        let made = made.lock().clone();
-        let took = shared.timer.now().since(began);
+        same_dimensions(found.iter().flatten()).inspect_err(missed)?;
+        let (took, made) = (shared.timer.now().since(began), notes.made.lock().clone());
+        let source = |entry: &Embedding| match entry {
+            entry if made.contains(&entry.id) => Source::Generated,
+            entry if entry.number > before => Source::Joined,
+            _ => Source::Cache,
+        };
+        let is_joined = found.iter().flatten().any(|entry| source(entry) == Source::Joined);
+        // Hits were there when the model was asked for the rest. Where others were waited for instead, nobody knows.
+        let hit_took = asked_at.or((!is_joined).then_some(seen_at)).map(|at| at.since(began));
         for (item, entry) in unique.iter().zip(&found) {
             let Some(entry) = entry else { continue };
-            let is_made = made.contains(&entry.id);
-            shared.count(
-                &item.keyed.name,
-                entry,
-                if is_made { Source::Generated } else { Source::Cache },
-                None,
-                took,
-            );
+            let source = source(entry);
+            let took = if source == Source::Cache { hit_took } else { Some(took) };
+            shared.count(&item.keyed.name, entry, source, None, took);
         }
         let vector = |place: usize| {
             let whole = found[place].as_ref().and_then(|entry| entry.whole());
@@ -267,12 +205,26 @@ struct Item {
     keyed: Arc<Keyed>,
 }
 
+/// What is known of a batch's questions to the model.
+#[derive(Default)]
+struct Notes {
+    /// When the first was asked.
+    asked_at: Mutex<Option<Moment>>,
+    /// The sizes of the texts that were asked for.
+    asked: Mutex<Vec<TextTier>>,
+    /// The entries that came of them.
+    made: Mutex<HashSet<u64>>,
+}
+
 async fn embed_items(
     shared: &crate::cache::Shared,
     items: &[Item],
     embedder: &Embedder,
+    notes: &Notes,
 ) -> Result<Vec<Embedding>, BoxError> {
     let began = shared.timer.now();
+    notes.asked_at.lock().get_or_insert(began);
+    notes.asked.lock().extend(items.iter().map(|item| item.keyed.text_tier));
     let embedded = embedder(items.iter().map(|item| item.text.to_string()).collect()).await?;
     let took = shared.timer.now().since(began);
     let now = shared.timer.unix_millis();
@@ -283,8 +235,9 @@ async fn embed_items(
         let share = Usage::new(share(usage.input), share(usage.output));
         let Generated { answer, .. } = Generated::new(Plain(vector));
         let outcome = Outcome { usage: share, ..Outcome::default() };
-        let entry = Entry::new(&item.keyed, 0, Body::Whole(Arc::new(answer)), &outcome, took, now);
-        shared.spent(&entry);
+        let mut entry = Entry::new(&item.keyed, 0, Body::Whole(Arc::new(answer)), &outcome, took, now);
+        shared.spent(&mut entry);
+        notes.made.lock().insert(entry.id);
         entry
     };
     Ok((0..).zip(items.iter().zip(embedded.vectors)).map(entry).collect())

@@ -32,6 +32,9 @@ pub(crate) struct Head {
     pub(crate) kind: Option<String>,
     /// Which generation brought it.
     pub(crate) id: u64,
+    /// Which one it is of those of this process, from 1; 0 for another's.
+    #[serde(skip)]
+    pub(crate) number: u64,
     pub(crate) tenant: String,
     pub(crate) operation: String,
     pub(crate) model: Option<String>,
@@ -141,6 +144,7 @@ impl<A: Answer> Entry<A> {
             sample,
             kind: A::KIND.map(str::to_owned),
             id: random_u64(),
+            number: 0,
             tenant: keyed.tenant.label().to_owned(),
             operation: keyed.operation.clone(),
             model: keyed.model.clone(),

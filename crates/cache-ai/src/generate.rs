@@ -106,15 +106,18 @@ impl Asked<'_> {
             (Looked::Go(plan), was_stale) => (plan, was_stale),
         };
         let slot = Arc::new(Slot::new(generator));
-        match plan {
-            Plan::Look | Plan::Serve | Plan::NotCached => {
-                self.shared.counters.missed(&self.keyed.operation, self.keyed.text_tier);
-                Err(NotCached.into_error())
-            }
+        let answered = match plan {
+            Plan::Look | Plan::Serve | Plan::NotCached => Err(NotCached.into_error()),
             Plan::Alone => self.alone(&slot).await,
             Plan::Share => self.share(&slot, None, was_stale).await,
             Plan::Renew(renewal) => self.share(&slot, Some(renewal), false).await,
-        }
+        };
+        answered.inspect_err(|_| self.missed())
+    }
+
+    /// Counts that there was no answer.
+    pub(crate) fn missed(&self) {
+        self.shared.counters.missed(&self.keyed.operation, self.keyed.text_tier);
     }
 
     fn served<A: Answer>(&self, entry: &Entry<A>, whole: Arc<A>, receipt: &Receipt) -> Answered<A> {
@@ -129,8 +132,8 @@ impl Asked<'_> {
         let generating = async {
             let generated = generator().await?;
             let took = self.shared.timer.now().since(began);
-            let entry = self.shared.entry_of(&self.keyed, self.sample, generated, took).await;
-            self.shared.spent(&entry);
+            let mut entry = self.shared.entry_of(&self.keyed, self.sample, generated, took).await;
+            self.shared.spent(&mut entry);
             Ok(entry)
         };
         let entry = bounded(self.shared, generating).await?;
@@ -208,8 +211,8 @@ impl Asked<'_> {
                 let began = shared.timer.now();
                 let generated = generator().await?;
                 let took = shared.timer.now().since(began);
-                let entry = shared.entry_of(&keyed, sample, generated, took).await;
-                shared.spent(&entry);
+                let mut entry = shared.entry_of(&keyed, sample, generated, took).await;
+                shared.spent(&mut entry);
                 if entry.refused.is_some() {
                     scope.do_not_store();
                 }

@@ -1,6 +1,7 @@
 //! What the cache saved.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -16,7 +17,7 @@ const OTHERS: &str = "(others)";
 /// What was spent on answers and saved by the cache, by operation, model and tenant.
 ///
 /// A hit saves what its answer had cost, in tokens, money and time; joining the generation of another saves as well. Only
-/// what a model was really asked for is spent. It counts what this process did since the cache was built.
+/// what a model was really asked for is spent, whether its caller got it or not. It counts what this process did since the cache was built.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Ledger {
@@ -89,7 +90,7 @@ fn add(sum: &mut u64, more: u64) {
 }
 
 /// Who a line is about.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(crate) struct About<'a> {
     pub(crate) operation: &'a str,
     pub(crate) model: Option<&'a str>,
@@ -100,13 +101,31 @@ pub(crate) struct About<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     prices: PriceTable,
-    /// By operation, then by model and tenant.
-    lines: Mutex<HashMap<Box<str>, Vec<LedgerLine>>>,
+    hasher: RandomState,
+    lines: Mutex<Lines>,
+}
+
+/// By the hash of whom they are about: a hit takes as long with many lines as with one, and allocates nothing.
+#[derive(Debug, Default)]
+struct Lines {
+    count: usize,
+    by_hash: HashMap<u64, Vec<LedgerLine>>,
+}
+
+impl Lines {
+    fn find(&mut self, hash: u64, about: About<'_>) -> Option<&mut LedgerLine> {
+        let is_it = |line: &&mut LedgerLine| {
+            line.operation == about.operation
+                && line.tenant == about.tenant
+                && line.model.as_deref() == about.model
+        };
+        self.by_hash.get_mut(&hash)?.iter_mut().find(is_it)
+    }
 }
 
 impl Books {
     pub(crate) fn new(prices: PriceTable) -> Self {
-        Self { prices, lines: Mutex::default() }
+        Self { prices, ..Self::default() }
     }
 
     /// A model did not have to be asked.
@@ -139,32 +158,32 @@ impl Books {
 
     fn write(&self, about: About<'_>, change: impl FnOnce(&mut Sums)) {
         let mut lines = self.lines.lock();
-        let is_it = |line: &LedgerLine| line.tenant == about.tenant && line.model.as_deref() == about.model;
-        if let Some(line) =
-            lines.get_mut(about.operation).and_then(|lines| lines.iter_mut().find(|line| is_it(line)))
-        {
+        let hash = self.hasher.hash_one(about);
+        if let Some(line) = lines.find(hash, about) {
             return change(&mut line.sums);
         }
-        let count: usize = lines.values().map(Vec::len).sum();
-        let about =
-            if count < MOST_LINES { about } else { About { operation: OTHERS, model: None, tenant: OTHERS } };
-        let lines = lines.entry(about.operation.into()).or_default();
-        let at =
-            lines.iter().position(|line| line.tenant == about.tenant && line.model.as_deref() == about.model);
-        let at = at.unwrap_or_else(|| {
-            lines.push(LedgerLine {
-                operation: about.operation.to_owned(),
-                model: about.model.map(str::to_owned),
-                tenant: about.tenant.to_owned(),
-                sums: Sums::default(),
-            });
-            lines.len() - 1
+        let (hash, about) = if lines.count < MOST_LINES {
+            (hash, about)
+        } else {
+            let others = About { operation: OTHERS, model: None, tenant: OTHERS };
+            (self.hasher.hash_one(others), others)
+        };
+        if let Some(line) = lines.find(hash, about) {
+            return change(&mut line.sums);
+        }
+        let mut sums = Sums::default();
+        change(&mut sums);
+        lines.count += 1;
+        lines.by_hash.entry(hash).or_default().push(LedgerLine {
+            operation: about.operation.to_owned(),
+            model: about.model.map(str::to_owned),
+            tenant: about.tenant.to_owned(),
+            sums,
         });
-        change(&mut lines[at].sums);
     }
 
     pub(crate) fn ledger(&self) -> Ledger {
-        let mut lines: Vec<LedgerLine> = self.lines.lock().values().flatten().cloned().collect();
+        let mut lines: Vec<LedgerLine> = self.lines.lock().by_hash.values().flatten().cloned().collect();
         lines.sort_by(|a, b| {
             let by_money = b.sums.money_saved.total_cmp(&a.sums.money_saved);
             by_money
@@ -174,5 +193,45 @@ impl Books {
         let mut total = Sums::default();
         lines.iter().for_each(|line| total.add(&line.sums));
         Ledger { currency: self.prices.currency.clone(), total, lines }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_found_as_fast_among_many_as_alone_and_there_are_not_too_many() {
+        let books = Books::new(PriceTable::default());
+        let tenants: Vec<String> = (0..MOST_LINES + 500).map(|n| format!("tenant-{n}")).collect();
+        for _ in 0..2 {
+            for tenant in &tenants {
+                let about = About { operation: "qa", model: Some("m"), tenant };
+                books.saved(about, Usage::new(1, 0), Duration::ZERO);
+            }
+        }
+        let longest = books.lines.lock().by_hash.values().map(Vec::len).max();
+        assert!(longest <= Some(2), "{longest:?} lines have to be looked through");
+        let ledger = books.ledger();
+        assert_eq!(ledger.lines.len(), MOST_LINES + 1);
+        assert_eq!(ledger.total.calls_saved, 2 * tenants.len() as u64);
+        let others = ledger.lines.iter().find(|line| line.tenant == OTHERS).map(|line| line.sums.calls_saved);
+        assert_eq!(others, Some(1000));
+    }
+
+    #[test]
+    fn lines_are_told_apart_by_each_part() {
+        let books = Books::new(PriceTable::default());
+        let parts = [
+            ("a", Some("b"), "c"),
+            ("a", None, "c"),
+            ("a", Some(""), "c"),
+            ("ab", None, "c"),
+            ("a", None, "bc"),
+        ];
+        for (operation, model, tenant) in parts {
+            books.spent(About { operation, model, tenant }, Usage::new(1, 0));
+        }
+        assert_eq!(books.ledger().lines.len(), parts.len());
     }
 }

@@ -33,11 +33,14 @@ pub struct PriceTable {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Price {
-    /// Of a million tokens that go in, in the table's currency: 0 and up.
+    /// Of a million tokens that go in, in the table's currency: 0 to a million.
     pub input_per_million: f64,
-    /// Of a million tokens that come out, in the table's currency: 0 and up.
+    /// Of a million tokens that come out, in the table's currency: 0 to a million.
     pub output_per_million: f64,
 }
+
+/// The highest price that is allowed. Sums of it stay numbers whatever a model says that it used.
+const MOST: f64 = 1e6;
 
 impl PriceTable {
     /// An empty table in this currency.
@@ -45,8 +48,8 @@ impl PriceTable {
         Self { currency: currency.into(), ..Self::default() }
     }
 
-    /// Adds a model, or changes its prices: of a million tokens that go in, and of a million that come out, 0 and up. They are checked
-    /// when the cache is built.
+    /// Adds a model, or changes its prices: of a million tokens that go in, and of a million that come out, 0 to a million. They are
+    /// checked when the cache is built.
     #[must_use]
     pub fn model(mut self, name: impl Into<String>, input_per_million: f64, output_per_million: f64) -> Self {
         self.models.insert(name.into(), Price { input_per_million, output_per_million });
@@ -56,8 +59,8 @@ impl PriceTable {
     pub(crate) fn check(&self, problems: &mut Problems) {
         for (model, price) in &self.models {
             for of in [price.input_per_million, price.output_per_million] {
-                problems.check(of >= 0.0 && of.is_finite(), || {
-                    format!("the price of `{model}` is {of} a million tokens, 0 or more are allowed")
+                problems.check((0.0..=MOST).contains(&of), || {
+                    format!("the price of `{model}` is {of} a million tokens, 0 to {MOST} are allowed")
                 });
             }
         }

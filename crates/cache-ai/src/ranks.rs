@@ -15,6 +15,8 @@ pub(crate) struct Ranks {
     ranked: HashMap<Arc<str>, Ranked>,
     order: BTreeMap<Rank, Arc<str>>,
     by_end: BTreeSet<(Moment, Arc<str>)>,
+    /// Of all of them together.
+    weight: u64,
     /// The rank of the last that went.
     floor: f64,
     /// Counts uses.
@@ -41,6 +43,7 @@ impl Ranks {
         let rank = self.next_rank(worth, wanted, weight);
         self.order.insert(rank, Arc::clone(&key));
         self.by_end.insert((ends, Arc::clone(&key)));
+        self.weight = self.weight.saturating_add(weight);
         self.ranked.insert(key, Ranked { hash, weight, ends, worth, wanted, rank, filed: rank });
     }
 
@@ -85,6 +88,7 @@ impl Ranks {
         let (key, it) = self.ranked.remove_entry(key)?;
         self.order.remove(&it.filed);
         self.by_end.remove(&(it.ends, key));
+        self.weight = self.weight.saturating_sub(it.weight);
         Some(it)
     }
 
@@ -121,6 +125,11 @@ impl Ranks {
 
     pub(crate) fn len(&self) -> usize {
         self.ranked.len()
+    }
+
+    /// The weight of all that is held.
+    pub(crate) fn weight(&self) -> u64 {
+        self.weight
     }
 }
 
@@ -184,9 +193,9 @@ mod tests {
         it.forget("b");
         it.put(7, "d", 1, end() + Duration::from_secs(1), 1.0);
         it.end(end());
-        assert_eq!((it.len(), it.order.len(), it.by_end.len()), (1, 1, 1));
+        assert_eq!((it.len(), it.order.len(), it.by_end.len(), it.weight()), (1, 1, 1, 1));
         it.clear();
-        assert_eq!((it.len(), it.order.len(), it.by_end.len()), (0, 0, 0));
+        assert_eq!((it.len(), it.order.len(), it.by_end.len(), it.weight()), (0, 0, 0, 0));
         assert!(it.pop().is_none());
     }
 }

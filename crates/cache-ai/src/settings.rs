@@ -150,7 +150,8 @@ impl AiSettings {
 
     /// When tier 1 is full, lets go of the answers that save least per byte, instead of those that were used least: what an
     /// answer saves is what it cost by [`prices`](Self::prices), and the time that its generation took, a second of which
-    /// is worth so much money, in the currency of the prices, more than 0 and at most a million. Off by default.
+    /// is worth so much money, in the currency of the prices, more than 0 and at most a million. Answers that are
+    /// less than a tenth of what tier 1 holds are left to its own choice. Off by default.
     #[must_use]
     pub fn keep_by_worth(mut self, money_per_second: f64) -> Self {
         self.second = Some(money_per_second);

@@ -33,13 +33,13 @@ pub struct AiStats {
 pub struct OperationStats {
     /// Answered from the cache.
     pub hits: u64,
-    /// Of them, in tier 1.
+    /// Of them, in tier 1. Of stale answers and of embeddings nobody says the tier.
     pub tier1_hits: u64,
     /// Of them, in the store.
     pub tier2_hits: u64,
     /// Of them, with an answer that was to be replaced.
     pub stale_hits: u64,
-    /// Not in the cache.
+    /// Not in the cache, whether a model answered then or failed.
     pub misses: u64,
     /// Answered by the generation of another caller.
     pub joined: u64,
@@ -53,7 +53,7 @@ pub struct OperationStats {
     pub hit_ratio: f64,
     /// How long hits took, in microseconds.
     pub hit_latency: Latency,
-    /// How long generations took, in microseconds.
+    /// How long generations took, in microseconds; of streams without the time that their readers took.
     pub generation_latency: Latency,
 }
 
@@ -127,7 +127,7 @@ impl Counters {
         text: TextTier,
         source: Source,
         tier: Option<Tier>,
-        took: Duration,
+        took: Option<Duration>,
     ) {
         self.of(operation, |counts| {
             let seen = &mut counts.seen;
@@ -138,7 +138,7 @@ impl Counters {
                     seen.tier1_hits += u64::from(tier == Some(Tier::Local));
                     seen.tier2_hits += u64::from(tier == Some(Tier::Store));
                     seen.stale_hits += u64::from(source == Source::Stale);
-                    record(&mut counts.hits, took);
+                    took.into_iter().for_each(|took| record(&mut counts.hits, took));
                 }
                 Source::Joined => {
                     seen.misses += 1;
@@ -146,13 +146,13 @@ impl Counters {
                 }
                 Source::Generated => {
                     seen.misses += 1;
-                    record(&mut counts.generations, took);
+                    took.into_iter().for_each(|took| record(&mut counts.generations, took));
                 }
             }
         });
     }
 
-    /// A request found nothing, and nothing was generated.
+    /// A request found nothing, and no whole answer was generated.
     pub(crate) fn missed(&self, operation: &str, text: TextTier) {
         self.of(operation, |counts| {
             counts.seen.misses += 1;

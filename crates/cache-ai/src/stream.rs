@@ -15,7 +15,7 @@ use futures_util::{Stream, StreamExt};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use self::record::{finish, recorded, unkept};
+use self::record::{finish, recorded, too_long};
 pub use self::replay::Replay;
 use self::replay::Replaying;
 use self::tee::{Ended, Tee, Upstream};
@@ -26,7 +26,6 @@ use crate::asked::{Asked, Looked};
 use crate::cache::AiCache;
 use crate::control::{Control, NotCached, Plan, Renewal};
 use crate::entry::Entry;
-use crate::gate::Refused;
 use crate::request::AiRequest;
 
 impl AiCache {
@@ -145,23 +144,22 @@ enum Told<A: Answer> {
 
 impl Asked<'_> {
     async fn open<A: Answer>(self, replay: Replay, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
-        let plan = match self.look().await? {
+        let (plan, was_stale) = match self.look().await? {
             (Looked::Hit(entry, _, receipt), _) => {
                 self.shared.count(&self.name, &entry, Source::Cache, receipt.tier, self.took());
                 let meta = AnswerMeta::of(&entry, Source::Cache, receipt.tier, receipt.age);
                 return Ok(self.replayed(&entry, Source::Cache, meta, replay));
             }
-            (Looked::Go(plan), _) => plan,
+            (Looked::Go(plan), was_stale) => (plan, was_stale),
         };
-        match plan {
-            Plan::Look | Plan::Serve | Plan::NotCached => {
-                self.shared.counters.missed(&self.keyed.operation, self.keyed.text_tier);
-                Err(NotCached.into_error())
-            }
+        let opened = match plan {
+            Plan::Look | Plan::Serve | Plan::NotCached => Err(NotCached.into_error()),
             Plan::Alone => self.open_alone(opener).await,
-            Plan::Share => self.open_shared(replay, opener, None).await,
-            Plan::Renew(renewal) => self.open_shared(replay, opener, Some(renewal)).await,
-        }
+            Plan::Share => self.open_shared(replay, opener, None, was_stale).await,
+            Plan::Renew(renewal) => self.open_shared(replay, opener, Some(renewal), was_stale).await,
+        };
+        // What opens is counted at its end.
+        opened.inspect_err(|_| self.missed())
     }
 
     fn replayed<A: Answer>(
@@ -176,23 +174,26 @@ impl Asked<'_> {
     }
 
     /// A stream of which nothing is kept.
-    async fn open_alone<A: Answer>(self, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
+    async fn open_alone<A: Answer>(&self, opener: Opener<A>) -> Result<AnswerStream<A>, Error> {
+        let began = self.shared.timer.now();
         let upstream = bounded(self.shared, async { opener().await }).await?;
+        let opening = self.shared.timer.now().since(began);
         let (sender, ended) = oneshot::channel();
         // What it cost is known at its end.
         let (shared, keyed, sample) = (Arc::clone(self.shared), Arc::clone(&self.keyed), self.sample);
-        let began = self.began;
         spawn(async move {
-            let Ok(ended) = ended.await else { return };
-            let took = shared.timer.now().since(began);
-            let entry = match ended {
-                Ended::Done(events) => recorded::<A>(&shared, &keyed, sample, events, took).await,
-                Ended::TooLong => Some((unkept::<A>(&shared, &keyed, sample, Refused::TooLarge, took), None)),
-                Ended::Failed(_) | Ended::Left => None,
+            let is_counted = match ended.await {
+                Ok(Ended::Done(events, waited)) => {
+                    recorded::<A>(&shared, &keyed, sample, events, opening + waited).await.is_some()
+                }
+                Ok(Ended::TooLong(waited)) => {
+                    too_long::<A>(&shared, &keyed, sample, opening + waited);
+                    true
+                }
+                Ok(Ended::Failed(_) | Ended::Left) | Err(_) => false,
             };
-            if let Some((entry, _)) = entry {
-                shared.spent(&entry);
-                shared.count(&keyed.name, &entry, Source::Generated, None, took);
+            if !is_counted {
+                shared.counters.missed(&keyed.operation, keyed.text_tier);
             }
         })?;
         let tee = Tee::new(upstream, sender, Arc::clone(&self.shared.timer), None, self.shared.gate.room());
@@ -200,10 +201,11 @@ impl Asked<'_> {
     }
 
     async fn open_shared<A: Answer>(
-        self,
+        &self,
         replay: Replay,
         opener: Opener<A>,
         renewal: Option<Renewal>,
+        was_stale: bool,
     ) -> Result<AnswerStream<A>, Error> {
         let slot: Slot<A> = Arc::new(Mutex::new(Some(opener)));
         let (tell, told) = oneshot::channel();
@@ -228,9 +230,12 @@ impl Asked<'_> {
                     let opener = slot.lock().take().ok_or_else(abandoned)?;
                     return self.open_alone(opener).await;
                 }
-                self.shared.count(&self.name, &entry, Source::Joined, None, self.took());
-                let meta = AnswerMeta::of(&entry, Source::Joined, None, None);
-                Ok(self.replayed(&entry, Source::Joined, meta, replay))
+                // What was not made meanwhile is the stale answer, served because nothing better came.
+                let is_old = was_stale && entry.number <= self.before;
+                let source = if is_old { Source::Stale } else { Source::Joined };
+                self.shared.count(&self.name, &entry, source, None, self.took());
+                let meta = AnswerMeta::of(&entry, source, None, None);
+                Ok(self.replayed(&entry, source, meta, replay))
             }
         }
     }
@@ -248,7 +253,6 @@ impl Asked<'_> {
         let (name, slot) = (self.name.clone(), Arc::clone(slot));
         // A stream that a reader waits for is better than a stale answer.
         let options = self.shared.options(&self.keyed, self.policy).stale(StaleMode::OnError);
-        let began = self.began;
         spawn(async move {
             let (mut last, waiting) = (None, tell);
             for _ in 0..TRIES {
@@ -256,15 +260,20 @@ impl Asked<'_> {
                 let (slot, tell) = (Arc::clone(&slot), Arc::clone(&waiting));
                 let loader = move |scope: LoadScope| async move {
                     let opener = slot.lock().take().ok_or("the stream was wanted twice")?;
+                    let began = own.timer.now();
                     let upstream = opener().await?;
+                    let opening = own.timer.now().since(began);
                     scope.keep_alive();
                     let (sender, ended) = oneshot::channel();
                     let Some(tell) = tell.lock().take() else { return Err("nobody listens".into()) };
                     // A caller who has left drops both ends.
                     drop(tell.send(Told::Open(upstream, sender, scope.clone())));
-                    let ended = ended.await.unwrap_or(Ended::Left);
-                    let took = own.timer.now().since(began);
-                    let entry = finish::<A>(&own, &keyed, sample, ended, took).await?;
+                    // A task of its own: a load that is given up was paid for all the same.
+                    let finished = tokio::spawn(async move {
+                        let ended = ended.await.unwrap_or(Ended::Left);
+                        finish::<A>(&own, &keyed, sample, ended, opening).await
+                    });
+                    let entry = finished.await??;
                     if entry.refused.is_some() {
                         scope.do_not_store();
                     }

@@ -46,9 +46,10 @@ impl WorthTier {
         loop {
             let usage = self.tier.usage();
             let mut ranks = self.ranks.lock();
-            let is_full = is_full(usage.entries, usage.max_entries)
-                || is_full(usage.weight, usage.max_weight)
-                || ranks.len() as u64 > usage.max_entries;
+            let count = ranks.len() as u64;
+            let is_full = is_full(usage.entries, usage.max_entries) && is_much(count, usage.entries)
+                || is_full(usage.weight, usage.max_weight) && is_much(ranks.weight(), usage.weight)
+                || count > usage.max_entries;
             let Some((hash, key)) = is_full.then(|| ranks.pop()).flatten() else { return };
             drop(ranks);
             self.tier.remove(hash, &key);
@@ -59,6 +60,11 @@ impl WorthTier {
 /// Nine tenths: shards of the tier may be full before the whole is.
 fn is_full(held: u64, most: u64) -> bool {
     held > 1 && held.saturating_mul(10) > most.saturating_mul(9)
+}
+
+/// A tenth: where there is less of answers, they make no room. Other values would fill it, and no answer would stay.
+fn is_much(ranked: u64, held: u64) -> bool {
+    ranked.saturating_mul(10) > held
 }
 
 impl LocalTier for WorthTier {

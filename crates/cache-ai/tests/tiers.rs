@@ -12,7 +12,7 @@ use cache_ai::{
 };
 use cache_memory::MemoryTier;
 use cache_testkit::{FakeClock, ReferenceServer};
-use common::{ask, private, process, shared};
+use common::{Model, ask, private, process, shared};
 use serde_json::{Value, json};
 
 /// Which tier answers each of so many reads, after one that may still be the store's.
@@ -150,5 +150,37 @@ async fn what_a_second_is_worth_is_checked() {
         let builder = AiCache::builder(Namespace::new("test").unwrap());
         let error = builder.ai(AiSettings::new().keep_by_worth(bad)).build().unwrap_err();
         assert!(error.message().contains("keep_by_worth"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn answers_of_worth_stay_beside_other_values_that_fill_tier_1() {
+    let clock = FakeClock::new();
+    // The bound of entries, and that of bytes.
+    for (entries, bytes, value) in [(100_u64, 64 << 20, 10), (10_000, 200_000, 2000)] {
+        let tier =
+            Arc::new(MemoryTier::new(usize::try_from(entries).unwrap(), bytes, clock.clone()).unwrap());
+        let settings = AiSettings::new().keep_by_worth(1.0);
+        let builder = AiCache::builder(Namespace::new("test").unwrap()).local(tier).timer(clock.clone());
+        let cache = builder.ai(settings).build().unwrap();
+        let is_full = || {
+            let usage = cache.cache().stats().memory_usage;
+            usage.entries * 100 > entries * 91 || usage.bytes * 100 > bytes * 91
+        };
+        for n in 0.. {
+            cache
+                .cache()
+                .set(format!("user:{n}"), &"x".repeat(value), Duration::from_secs(1000))
+                .await
+                .unwrap();
+            if is_full() {
+                break;
+            }
+        }
+        let model = Model::default();
+        for _ in 0..20 {
+            cache.get_or_generate(&ask("x"), Control::new(), model.says("a")).await.unwrap();
+        }
+        assert_eq!(model.calls(), 1, "the only answer is asked for again and again");
     }
 }

@@ -1,16 +1,21 @@
 //! Alerts: raised and taken back by a pure function of what was so before, what is measured and when, and the thresholds.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use cache_core::{BreakerState, Moment};
 use serde::Serialize;
 
-use crate::snapshot::{CacheSnapshot, Snapshot};
+use crate::snapshot::{CacheSnapshot, Snapshot, Timing};
 use crate::thresholds::Thresholds;
 
-/// So many reads are needed for a verdict on the hit ratio, and so many operations for one on slow ones.
-const ENOUGH_READS: u64 = 100;
-const ENOUGH_OPERATIONS: u64 = 20;
+/// So many make a verdict on a share, whatever it is.
+const ENOUGH: u64 = 5000;
+/// So many reads make one on the hit ratio, and so many operations one on slow ones, if what they say cannot be chance.
+const EARLY_READS: u64 = 100;
+const EARLY_OPERATIONS: u64 = 20;
 /// Memory has to fall below this share of its threshold until its alert is taken back.
 const MEMORY_BACK: f64 = 0.9;
 /// The hit ratio has to rise above its threshold by this.
@@ -105,6 +110,8 @@ struct Windows {
     reads: u64,
     slow: u64,
     operations: u64,
+    slow_seen: u64,
+    seen: u64,
 }
 
 /// What is found of one kind: as grave as `floor` whatever was so before, and as `ceiling` if it was so before.
@@ -127,31 +134,36 @@ impl Verdict {
 }
 
 /// What is up now, and what changed. The snapshot says when now is. Ratios are taken over what came since the last verdict,
-/// once that is enough, however long it takes.
+/// until that is enough for the next, however long it takes.
 pub(crate) fn judge(
     before: &AlertState,
     snapshot: &Snapshot,
     thresholds: &Thresholds,
 ) -> (AlertState, Vec<AlertChange>) {
     let (mut state, mut changes) = (AlertState::default(), Vec::new());
-    for cache in snapshot.caches.iter().filter(|cache| cache.is_there) {
-        // Another cache may have come under the name since.
-        let start =
-            before.windows.get(&cache.cache).copied().filter(|it| it.attached_at == cache.attached_at);
+    let there = || snapshot.caches.iter().filter(|cache| cache.is_there);
+    // Another cache may have come under the name since.
+    let is_known = |cache: &CacheSnapshot| {
+        before.windows.get(&cache.cache).is_some_and(|it| it.attached_at == cache.attached_at)
+    };
+    // Of caches that are gone nothing is up.
+    let is_gone = |name: &str| !there().any(|cache| cache.cache == name && is_known(cache));
+    let gone = before.active.iter().filter(|((cache, _), _)| is_gone(cache));
+    changes.extend(gone.map(|(_, alert)| AlertChange::Cleared(alert.clone())));
+    for cache in there() {
+        let is_known = is_known(cache);
+        let start = before.windows.get(&cache.cache).copied().filter(|_| is_known);
         let start = start.unwrap_or(Windows { attached_at: cache.attached_at, ..Windows::default() });
         let (windows, verdicts) = verdicts(cache, start, thresholds);
         state.windows.insert(cache.cache.clone(), windows);
         for (kind, verdict) in verdicts {
             let at = (cache.cache.clone(), kind);
-            let old = before.active.get(&at);
+            let old = before.active.get(&at).filter(|_| is_known);
             let new = next(old, verdict, &cache.cache, kind, snapshot.at_unix_ms);
             changes.extend(change(old, new.as_ref()));
             state.active.extend(new.map(|new| (at, new)));
         }
     }
-    // Of caches that are gone nothing is up.
-    let gone = before.active.iter().filter(|((cache, _), _)| !state.windows.contains_key(cache));
-    changes.extend(gone.map(|(_, alert)| AlertChange::Cleared(alert.clone())));
     (state, changes)
 }
 
@@ -194,18 +206,31 @@ fn verdicts(
     let mut windows = start;
     let reads = &cache.stats.reads;
     let (hits, all) = (reads.hits(), reads.total());
-    let ratio = share(hits, start.hits, all, start.reads, ENOUGH_READS).map(|ratio| {
-        (windows.hits, windows.reads) = (hits, all);
-        let least = thresholds.hit_ratio_warning;
-        let stays = ratio < (least + RATIO_BACK).min(1.0);
-        Verdict::of(Severity::Warning, ratio < least, stays && least > 0.0, ratio, least)
+    let ratio = share(hits, start.hits, all, start.reads).and_then(|ratio| {
+        let (seen, least) = (all - start.reads, thresholds.hit_ratio_warning);
+        let chance = chance(least, seen);
+        let is_bad = ratio + chance < least;
+        let is_good = least <= 0.0 || ratio >= (least + RATIO_BACK).min(1.0) && ratio >= least + chance;
+        is_verdict(seen, EARLY_READS, is_bad || is_good).then(|| {
+            (windows.hits, windows.reads) = (hits, all);
+            Verdict::of(Severity::Warning, is_bad, !is_good, ratio, least)
+        })
     });
     let judged = || cache.reads.iter().chain(&cache.store).chain(&cache.writes);
-    let (slow, operations) =
-        (judged().map(|timing| timing.slow).sum(), judged().map(|timing| timing.count).sum());
-    let slowness = share(slow, start.slow, operations, start.operations, ENOUGH_OPERATIONS).map(|share| {
-        (windows.slow, windows.operations) = (slow, operations);
-        Verdict::of(Severity::Warning, share >= SLOW_SHARE, share >= SLOW_BACK, share, SLOW_SHARE)
+    let sum = |of: fn(&Timing) -> u64| judged().map(of).sum::<u64>();
+    let (slow, operations) = (sum(|timing| timing.slow), sum(|timing| timing.count));
+    let (slow_seen, seen) = (sum(|timing| timing.slow_seen), sum(|timing| timing.seen));
+    let slowness = share(slow, start.slow, operations, start.operations).and_then(|share| {
+        // What is timed for many others is seen once all the same, and once is chance.
+        let (came, slow_came) = (seen.checked_sub(start.seen)?, slow_seen.saturating_sub(start.slow_seen));
+        let chance = chance(SLOW_SHARE, came);
+        let is_bad = slow_came > 1 && share >= SLOW_SHARE + chance;
+        let is_good = share < SLOW_BACK && share + chance < SLOW_SHARE;
+        is_verdict(came, EARLY_OPERATIONS, is_bad || is_good).then(|| {
+            (windows.slow, windows.operations) = (slow, operations);
+            (windows.slow_seen, windows.seen) = (slow_seen, seen);
+            Verdict::of(Severity::Warning, is_bad, !is_good, share, SLOW_SHARE)
+        })
     });
     let breaker = cache.stats.breaker.state;
     let (is_open, is_shut) = (breaker == BreakerState::Open, breaker == BreakerState::Closed);
@@ -219,10 +244,20 @@ fn verdicts(
     (windows, verdicts)
 }
 
-/// The share of what came since the window began, if that is enough.
-fn share(part: u64, part_before: u64, all: u64, all_before: u64, enough: u64) -> Option<f64> {
+/// The share of what came since the window began, if anything did.
+fn share(part: u64, part_before: u64, all: u64, all_before: u64) -> Option<f64> {
     let came = all.checked_sub(all_before)?;
-    (came >= enough).then(|| part.saturating_sub(part_before) as f64 / came as f64)
+    (came > 0).then(|| part.saturating_sub(part_before) as f64 / came as f64)
+}
+
+/// Whether what was seen is enough for a verdict, which is early if it is clear.
+fn is_verdict(seen: u64, early: u64, is_clear: bool) -> bool {
+    seen >= ENOUGH || seen >= early && is_clear
+}
+
+/// How far chance alone takes a share of so many from what it is: three standard deviations. What is enough is believed.
+fn chance(share: f64, seen: u64) -> f64 {
+    if seen >= ENOUGH { 0.0 } else { 3.0 * (share * (1.0 - share) / seen.max(1) as f64).sqrt() }
 }
 
 fn memory(bytes: f64, thresholds: &Thresholds) -> Verdict {
@@ -235,132 +270,4 @@ fn memory(bytes: f64, thresholds: &Thresholds) -> Verdict {
         }
     };
     Verdict { floor: grave(1.0), ceiling: grave(MEMORY_BACK), value: bytes, thresholds: (warning, critical) }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::snapshot::Timing;
-
-    fn with(change: impl FnOnce(&mut CacheSnapshot)) -> Snapshot {
-        let mut cache = CacheSnapshot { cache: "app".to_owned(), is_there: true, ..Default::default() };
-        change(&mut cache);
-        Snapshot { at_unix_ms: 7, caches: vec![cache], ..Default::default() }
-    }
-
-    fn memory_of(bytes: u64) -> Snapshot {
-        with(|cache| cache.stats.memory_usage.bytes = bytes)
-    }
-
-    fn reads(hits: u64, misses: u64) -> Snapshot {
-        with(|cache| (cache.stats.reads.tier1_hits, cache.stats.reads.misses) = (hits, misses))
-    }
-
-    fn slow(slow: u64, count: u64) -> Snapshot {
-        with(|cache| cache.reads = vec![Timing { slow, count, ..Default::default() }])
-    }
-
-    /// What is up of this kind after each of these, and how many changes there were.
-    fn run(kind: AlertKind, steps: &[Snapshot]) -> (Vec<Option<Severity>>, usize) {
-        let (mut state, mut up, mut changed) = (AlertState::default(), Vec::new(), 0);
-        for step in steps {
-            let changes;
-            (state, changes) = judge(&state, step, &Thresholds::default());
-            changed += changes.len();
-            up.push(state.active.get(&("app".to_owned(), kind)).map(|alert| alert.severity));
-        }
-        (up, changed)
-    }
-
-    const MB: u64 = 1_000_000;
-    const UP: Option<Severity> = Some(Severity::Warning);
-    const GRAVE: Option<Severity> = Some(Severity::Critical);
-
-    #[test]
-    fn memory_is_worth_a_warning_and_then_critical_and_wavers_not() {
-        let steps = [49, 50, 49, 46, 44, 60, 100, 95, 91, 89, 120, 20].map(|mb| memory_of(mb * MB));
-        let up = vec![None, UP, UP, UP, None, UP, GRAVE, GRAVE, GRAVE, UP, GRAVE, None];
-        assert_eq!(run(AlertKind::Memory, &steps), (up, 7));
-    }
-
-    #[test]
-    fn the_hit_ratio_is_judged_over_enough_reads_since_the_last_verdict() {
-        // Few reads; then bad; then a window that is too short; good enough to stay; good enough to end.
-        let steps =
-            [reads(0, 99), reads(50, 100), reads(50, 120), reads(110, 160), reads(310, 200), reads(310, 400)];
-        let up = vec![None, UP, UP, UP, None, UP];
-        assert_eq!(run(AlertKind::HitRatio, &steps), (up, 3));
-    }
-
-    #[test]
-    fn one_in_a_hundred_may_not_be_slow() {
-        let steps = [slow(1, 19), slow(1, 20), slow(1, 30), slow(2, 220), slow(2, 1000)];
-        assert_eq!(run(AlertKind::SlowOperations, &steps), (vec![None, UP, UP, UP, None], 2));
-    }
-
-    #[test]
-    fn a_store_that_is_given_up_is_critical_until_it_works_again() {
-        let step = |state| with(|cache| cache.stats.breaker.state = state);
-        let states =
-            [BreakerState::HalfOpen, BreakerState::Open, BreakerState::HalfOpen, BreakerState::Closed];
-        assert_eq!(run(AlertKind::Store, &states.map(step)), (vec![None, GRAVE, GRAVE, None], 2));
-    }
-
-    #[test]
-    fn of_a_cache_that_is_gone_nothing_is_up() {
-        let mut gone = memory_of(60 * MB);
-        gone.caches[0].is_there = false;
-        assert_eq!(run(AlertKind::Memory, &[memory_of(60 * MB), gone]), (vec![UP, None], 2));
-    }
-
-    #[test]
-    fn an_alert_says_what_was_measured_and_since_when() {
-        let (state, changes) = judge(&AlertState::default(), &memory_of(60 * MB), &Thresholds::default());
-        let alert = state.active.values().next().unwrap();
-        assert_eq!((alert.value, alert.threshold, alert.raised_unix_ms), (6e7, 5e7, 7));
-        assert_eq!(changes, [AlertChange::Raised(alert.clone())]);
-    }
-
-    proptest! {
-        /// Whatever happens, what is up agrees with the changes that were told, an alert is up where the threshold is
-        /// passed, and none where it is missed by the margin.
-        #[test]
-        fn changes_add_up_to_what_is_up(sizes in prop::collection::vec(0_u64..150, 1..60)) {
-            let thresholds = Thresholds::default();
-            let (mut state, mut told) = (AlertState::default(), None);
-            for mb in sizes {
-                let (next, changes) = judge(&state, &memory_of(mb * MB), &thresholds);
-                for change in changes {
-                    told = match change {
-                        AlertChange::Raised(alert) => {
-                            prop_assert!(told < Some(alert.severity));
-                            Some(alert.severity)
-                        }
-                        AlertChange::Eased(alert) => {
-                            prop_assert!(told > Some(alert.severity));
-                            Some(alert.severity)
-                        }
-                        AlertChange::Cleared(alert) => {
-                            prop_assert_eq!(told, Some(alert.severity));
-                            None
-                        }
-                    };
-                }
-                let up = next.active.values().next().map(|alert| alert.severity);
-                prop_assert_eq!(up, told);
-                prop_assert_eq!(judge(&next, &memory_of(mb * MB), &thresholds).1, []);
-                let (least, most) = match mb {
-                    100.. => (GRAVE, GRAVE),
-                    90..100 => (UP, GRAVE),
-                    50..90 => (UP, UP),
-                    45..50 => (None, UP),
-                    _ => (None, None),
-                };
-                prop_assert!(least <= up && up <= most, "{} {:?}", mb, up);
-                state = next;
-            }
-        }
-    }
 }

@@ -1,6 +1,7 @@
 //! Over HTTP: the routes, and a small server for who has none to mount them in.
 
 mod answer;
+mod bounded;
 mod host;
 mod page;
 mod probe;

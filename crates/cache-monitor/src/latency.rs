@@ -16,11 +16,15 @@ pub const BUCKETS: [f64; 18] = [
 
 /// The longest that is told apart, in nanoseconds: what takes longer counts as a minute.
 const MOST: u64 = 60_000_000_000;
+/// The longest that is added to the sum, so that it does not overflow: what takes longer counts as a day.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How long something took, over all times that it was done. One is about 30 KiB once it was used.
 #[derive(Debug, Default)]
 pub(crate) struct Latency {
     slow: AtomicU64,
+    seen: AtomicU64,
+    slow_seen: AtomicU64,
     nanos: AtomicU64,
     histogram: Mutex<Measured>,
 }
@@ -29,7 +33,7 @@ pub(crate) struct Latency {
 pub(crate) type Measured = Option<Box<Histogram<u64>>>;
 
 /// What a histogram says: seconds. Percentiles are off by 1 % at most, and of nothing they are 0. What took longer than a minute
-/// counts as a minute, but in the mean of a [`Timing`](crate::Timing).
+/// counts as a minute, but in the mean of a [`Timing`](crate::Timing), where it counts as it is, up to a day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Percentiles {
@@ -50,6 +54,8 @@ pub struct Percentiles {
 pub(crate) struct Summary {
     pub(crate) count: u64,
     pub(crate) slow: u64,
+    pub(crate) seen: u64,
+    pub(crate) slow_seen: u64,
     pub(crate) seconds: f64,
     pub(crate) percentiles: Percentiles,
     /// How many took at most so long as each of [`BUCKETS`] says; not cumulative.
@@ -60,12 +66,12 @@ impl Latency {
     /// Notes that something took so long, `times` times. Longer than `slow_above` is counted as slow.
     pub(crate) fn record(&self, took: Duration, times: u32, slow_above: Duration) {
         let times = u64::from(times);
-        let nanos = nanos(took);
-        let all = nanos.saturating_mul(times);
-        let _ =
-            self.nanos.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(it.saturating_add(all)));
+        let nanos = nanos(took.min(DAY));
+        self.nanos.fetch_add(nanos.saturating_mul(times), Ordering::Relaxed);
+        self.seen.fetch_add(1, Ordering::Relaxed);
         if took > slow_above {
             self.slow.fetch_add(times, Ordering::Relaxed);
+            self.slow_seen.fetch_add(1, Ordering::Relaxed);
         }
         let mut histogram = self.histogram.lock();
         if histogram.is_none() {
@@ -102,7 +108,9 @@ impl Latency {
                 buckets[at] += step.count_since_last_iteration();
             }
         }
-        Summary { count, slow: self.slow.load(Ordering::Relaxed), seconds, percentiles, buckets }
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (slow, seen, slow_seen) = (of(&self.slow), of(&self.seen), of(&self.slow_seen));
+        Summary { count, slow, seen, slow_seen, seconds, percentiles, buckets }
     }
 }
 
@@ -151,6 +159,7 @@ mod tests {
         latency.record(Duration::from_millis(2), 1, Duration::from_millis(1));
         let summary = latency.summary();
         assert_eq!((summary.count, summary.slow), (257, 1));
+        assert_eq!((summary.seen, summary.slow_seen), (2, 1));
         assert!(summary.percentiles.p99 < 1e-6 && summary.percentiles.max > 1.9e-3, "{summary:?}");
     }
 
@@ -162,6 +171,18 @@ mod tests {
         let summary = latency.summary();
         assert!(summary.count == 2 && summary.percentiles.max < 61.0, "{summary:?}");
         assert_eq!(summary.buckets.iter().sum::<u64>(), 1, "a minute is beyond all buckets");
+    }
+
+    #[test]
+    fn sums_of_what_took_for_ever_do_not_begin_anew() {
+        let latency = Latency::default();
+        let mut before = 0.0;
+        for _ in 0..800 {
+            latency.record(Duration::MAX, 256, NEVER);
+            let seconds = latency.summary().seconds;
+            assert!(seconds > before, "{seconds} after {before}");
+            before = seconds;
+        }
     }
 
     proptest! {

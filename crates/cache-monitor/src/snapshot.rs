@@ -90,6 +90,12 @@ pub struct Timing {
     pub seconds: f64,
     /// How long one took, in seconds.
     pub latency: Percentiles,
+    /// How many were measured: one may stand for several.
+    #[serde(skip)]
+    pub(crate) seen: u64,
+    /// Of them, those that were slow.
+    #[serde(skip)]
+    pub(crate) slow_seen: u64,
     #[serde(skip)]
     pub(crate) buckets: [u64; BUCKETS.len()],
 }
@@ -170,8 +176,8 @@ fn timings(watch: &Watch, wanted: Kind) -> Vec<Timing> {
 }
 
 fn timing(operation: &'static str, tier: &'static str, result: &'static str, summary: Summary) -> Timing {
-    let Summary { count, slow, seconds, percentiles, buckets } = summary;
-    Timing { operation, tier, result, count, slow, seconds, latency: percentiles, buckets }
+    let Summary { count, slow, seen, slow_seen, seconds, percentiles: latency, buckets } = summary;
+    Timing { operation, tier, result, count, slow, seen, slow_seen, seconds, latency, buckets }
 }
 
 /// From a histogram that was fed milliseconds for nanoseconds.

@@ -376,6 +376,37 @@ async fn a_server_ends_when_it_is_dropped() {
     }
 }
 
+/// Time passes when nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn half_a_request_does_not_keep_a_server_that_was_dropped() {
+    for half in ["", "GET /stats HT", "GET /stats HTTP/1.1\r\nhost: local"] {
+        let monitor = PerformanceMonitor::new();
+        let served = monitor.serve().await.unwrap();
+        let mut asking = TcpStream::connect(served.address()).await.unwrap();
+        asking.write_all(half.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        drop(served);
+        tokio::time::timeout(MINUTE, asking.read_to_end(&mut Vec::new())).await.unwrap().ok();
+        let began = Instant::now();
+        while Arc::strong_count(&monitor) > 1 {
+            assert!(began.elapsed() < MINUTE, "it keeps the monitor");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_section_that_panics_takes_nothing_else_away() {
+    let world = World::new().await;
+    world.monitor.add_section("good", "one", || Some(7));
+    world.monitor.add_section("bad", "two", || -> Option<u8> { panic!("the application's") });
+    for _ in 0..2 {
+        let stats = world.json("/stats").await;
+        assert_eq!(stats["sections"][0]["content"], 7, "{stats}");
+        assert_eq!(stats["sections"][1]["content"], "it panicked", "{stats}");
+    }
+}
+
 /// Anything that is a request at all, and much that is none.
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let method = prop_oneof![4 => Just("GET".to_owned()), 1 => Just("HEAD".to_owned()), 2 => "[A-Z]{1,9}", 1 => "\\PC{0,4}"];

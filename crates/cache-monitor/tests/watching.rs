@@ -277,6 +277,58 @@ async fn alerts_are_told_once_a_change() {
 }
 
 #[tokio::test]
+async fn a_callback_that_panics_ends_no_checks() {
+    let (clock, told) = (FakeClock::new(), Arc::new(Mutex::new(0)));
+    let count = told.clone();
+    let monitor = PerformanceMonitor::builder().clock(clock.clone()).on_alert(move |_| {
+        *count.lock().unwrap() += 1;
+        panic!("the application's");
+    });
+    let monitor = monitor.build().unwrap();
+    let tier = Arc::new(MemoryTier::new(1000, 64 << 20, clock.clone()).unwrap());
+    let cache = Cache::builder(Namespace::new("app").unwrap()).local(tier).timer(clock.clone());
+    let cache = cache.observer(monitor.clone()).build().unwrap();
+    let watching = tokio::spawn(monitor.watch_over(clock.clone(), MINUTE));
+    settle().await;
+    for n in 0..200 {
+        read(&cache, &n.to_string()).await;
+    }
+    clock.advance(MINUTE);
+    settle().await;
+    assert_eq!((*told.lock().unwrap(), monitor.alerts().len()), (1, 1));
+    cache.set("k", "v", HOUR).await.unwrap();
+    for _ in 0..200 {
+        assert!(read(&cache, "k").await);
+    }
+    clock.advance(MINUTE);
+    settle().await;
+    assert_eq!((*told.lock().unwrap(), monitor.alerts().len()), (2, 0), "it goes on");
+    assert!(!watching.is_finished());
+}
+
+#[tokio::test]
+async fn a_cache_that_is_built_anew_under_its_name_is_judged_anew() {
+    let world = World::new();
+    let old = world.private("app", 1000);
+    old.set("k", "v", HOUR).await.unwrap();
+    for _ in 0..100_000 {
+        read(&old, "k").await;
+    }
+    world.monitor.check();
+    world.clock.advance(Duration::from_secs(61));
+    world.monitor.check();
+    drop(old);
+    settle().await;
+    let new = world.private("app", 1000);
+    for n in 0..1000 {
+        read(&new, &n.to_string()).await;
+    }
+    world.monitor.check();
+    let alerts = world.monitor.alerts();
+    assert!(alerts.iter().any(|alert| alert.kind == AlertKind::HitRatio), "nothing is found, and {alerts:?}");
+}
+
+#[tokio::test]
 async fn slow_operations_are_those_above_the_threshold_that_stands() {
     let world = World::new();
     let server = ReferenceServer::new(world.clock.clone());

@@ -58,7 +58,12 @@ pub(super) fn trespassers(tree: &Tree) -> Vec<Finding> {
                     findings.push(Finding::at(
                         &file.path,
                         path.line,
-                        format!("`{}`: only {} may deal with {}", path.text, reserved.owners.join(" and "), reserved.what),
+                        format!(
+                            "`{}`: only {} may deal with {}",
+                            path.text,
+                            reserved.owners.join(" and "),
+                            reserved.what
+                        ),
                     ));
                 }
             }

@@ -15,7 +15,7 @@ use crate::gate::Refused;
 use crate::key::Keyed;
 use crate::samples::name_of;
 
-/// The entry of a stream that ended.
+/// The entry of a stream that ended, and was opened in so long.
 ///
 /// # Errors
 /// The stream's, which those who wait for it get as well.
@@ -24,41 +24,51 @@ pub(super) async fn finish<A: Answer>(
     keyed: &Keyed,
     sample: u32,
     ended: Ended<A::Event>,
-    took: Duration,
+    opening: Duration,
 ) -> Result<Entry<A>, BoxError> {
-    let refuse = |reason| {
+    let fail = |reason| {
+        shared.counters.missed(&keyed.operation, keyed.text_tier);
         shared.counters.refused(&keyed.operation, reason);
-        unkept(shared, keyed, sample, reason, took)
+    };
+    let refuse = |reason| {
+        fail(reason);
+        unkept(shared, keyed, sample, reason, opening)
     };
     match ended {
         Ended::Left => Ok(refuse(Refused::Cancelled)),
         Ended::Failed(error) => {
-            shared.counters.refused(&keyed.operation, Refused::Error);
+            fail(Refused::Error);
             Err(error.to_string().into())
         }
-        Ended::Done(events) => match recorded::<A>(shared, keyed, sample, events, took).await {
-            Some((entry, reason)) => {
-                shared.spent(&entry);
-                shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
-                if let Some(reason) = reason {
-                    shared.counters.refused(&keyed.operation, reason);
+        Ended::Done(events, waited) => {
+            match recorded::<A>(shared, keyed, sample, events, opening + waited).await {
+                Some((entry, reason)) => {
+                    if let Some(reason) = reason {
+                        shared.counters.refused(&keyed.operation, reason);
+                    }
+                    Ok(entry)
                 }
-                Ok(entry)
+                None => Ok(refuse(Refused::Truncated)),
             }
-            None => Ok(refuse(Refused::Truncated)),
-        },
-        Ended::TooLong => {
-            let entry = refuse(Refused::TooLarge);
-            // How many tokens, is said at an end that nobody waits for.
-            shared.spent(&entry);
-            shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
-            Ok(entry)
+        }
+        Ended::TooLong(waited) => {
+            shared.counters.refused(&keyed.operation, Refused::TooLarge);
+            Ok(too_long(shared, keyed, sample, opening + waited))
         }
     }
 }
 
+/// The entry of a stream of which nothing is held, because it was longer than may be kept: it is counted. How many tokens it took is
+/// said at an end that nobody waits for.
+pub(super) fn too_long<A: Answer>(shared: &Shared, keyed: &Keyed, sample: u32, took: Duration) -> Entry<A> {
+    let mut entry = unkept(shared, keyed, sample, Refused::TooLarge, took);
+    shared.spent(&mut entry);
+    shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
+    entry
+}
+
 /// The entry of a stream of which nothing is held.
-pub(super) fn unkept<A: Answer>(
+fn unkept<A: Answer>(
     shared: &Shared,
     keyed: &Keyed,
     sample: u32,
@@ -71,7 +81,8 @@ pub(super) fn unkept<A: Answer>(
     entry
 }
 
-/// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer.
+/// The entry of a stream that was read to its end, and why it must not be kept, if so; `None` if it is no whole answer. A
+/// whole one is counted.
 pub(super) async fn recorded<A: Answer>(
     shared: &Arc<Shared>,
     keyed: &Keyed,
@@ -95,5 +106,7 @@ pub(super) async fn recorded<A: Answer>(
     let now = shared.timer.unix_millis();
     let mut entry = Entry::new(keyed, sample, Body::Events(Recorded::new(events)), &outcome, took, now);
     entry.head.refused = reason;
+    shared.spent(&mut entry);
+    shared.count(&name_of(&keyed.name, sample), &entry, Source::Generated, None, took);
     Some((entry, reason))
 }

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use cache_core::{BoxError, Error, Moment, Timer};
 use cache_tiered::LoadScope;
@@ -19,10 +20,10 @@ pub(super) type Upstream<A> = Pin<Box<dyn Stream<Item = Result<<A as Answer>::Ev
 
 /// How a recorded stream ended.
 pub(super) enum Ended<E> {
-    /// By its own end.
-    Done(Vec<Timed<E>>),
-    /// Not yet, and what was recorded is longer than may be kept.
-    TooLong,
+    /// By its own end, after so long a wait for the model.
+    Done(Vec<Timed<E>>, Duration),
+    /// Not yet, and what was recorded is longer than may be kept, after so long a wait.
+    TooLong(Duration),
     /// With an error.
     Failed(Error),
     /// Its reader left.
@@ -41,6 +42,10 @@ pub(super) struct Tee<A: Answer> {
     /// The load that others wait for.
     waited_for: Option<LoadScope>,
     first_at: Option<Moment>,
+    /// Since when the reader waits for the model, if he does.
+    waits_since: Option<Moment>,
+    /// How long he waited so far. What he took for himself is not the model's time.
+    waited: Duration,
 }
 
 impl<A: Answer> Tee<A> {
@@ -52,15 +57,19 @@ impl<A: Answer> Tee<A> {
         room: usize,
     ) -> Self {
         let (upstream, ended) = (Some(upstream), Some(ended));
-        Self { upstream, recorded: Vec::new(), room, ended, timer, waited_for, first_at: None }
+        let (recorded, waited) = (Vec::new(), Duration::ZERO);
+        Self { upstream, recorded, room, ended, timer, waited_for, first_at: None, waits_since: None, waited }
     }
 
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Arc<A::Event>, Error>>> {
         let Some(upstream) = &mut self.upstream else { return Poll::Ready(None) };
+        let since = *self.waits_since.get_or_insert_with(|| self.timer.now());
         let next = match upstream.as_mut().poll_next(context) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(next) => next,
         };
+        self.waits_since = None;
+        self.waited += self.timer.now().since(since);
         Poll::Ready(match next {
             Some(Ok(event)) => Some(Ok(self.record(event))),
             Some(Err(source)) => {
@@ -70,7 +79,7 @@ impl<A: Answer> Tee<A> {
             }
             None => {
                 let recorded = std::mem::take(&mut self.recorded);
-                self.end(Ended::Done(recorded));
+                self.end(Ended::Done(recorded, self.waited));
                 None
             }
         })
@@ -93,7 +102,7 @@ impl<A: Answer> Tee<A> {
                 None => {
                     self.recorded = Vec::new();
                     self.waited_for = None;
-                    self.tell(Ended::TooLong);
+                    self.tell(Ended::TooLong(self.waited));
                 }
             }
         }

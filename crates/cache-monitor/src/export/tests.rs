@@ -23,7 +23,17 @@ fn full(cache: &str) -> Snapshot {
         let mut buckets = [0; BUCKETS.len()];
         (buckets[3], buckets[9]) = (4, 5);
         let latency = Percentiles { p50: 0.001, p95: 0.002, p99: 0.003, max: 0.004, mean: 0.001 };
-        Timing { operation, tier, result, count: 10, slow: 1, seconds: 0.01, latency, buckets }
+        Timing {
+            operation,
+            tier,
+            result,
+            count: 10,
+            slow: 1,
+            seconds: 0.01,
+            latency,
+            buckets,
+            ..Default::default()
+        }
     };
     let words = |word| BTreeMap::from([(word, 3)]);
     let mut of = CacheSnapshot {

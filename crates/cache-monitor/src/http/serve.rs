@@ -11,9 +11,10 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use cache_core::{Error, ErrorKind, Problems};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::answer::{guarded, text};
+use super::bounded::{Bounded, ended};
 use super::host::is_ours;
 use super::routes;
 use crate::monitor::PerformanceMonitor;
@@ -96,16 +97,16 @@ impl Serve {
             }
         }));
         tracing::info!(%address, "what the monitor knows is shown over HTTP");
-        let (end, ended) = oneshot::channel();
-        tokio::spawn(run(listener, routes.layer(from_fn(guarded)), ended));
+        let (end, served) = watch::channel(());
+        tokio::spawn(run(listener, routes.layer(from_fn(guarded)), served));
         Ok(Served { address, _end: end })
     }
 }
 
-async fn run(listener: TcpListener, routes: Router, ended: oneshot::Receiver<()>) {
-    let ended = async { ended.await.unwrap_or_default() };
+async fn run(listener: TcpListener, routes: Router, served: watch::Receiver<()>) {
+    let listener = Bounded::new(listener, served.clone());
     // It never fails: what goes wrong with a connection ends the connection.
-    axum::serve(listener, routes).with_graceful_shutdown(ended).await.ok();
+    axum::serve(listener, routes).with_graceful_shutdown(ended(served)).await.ok();
 }
 
 impl IntoFuture for Serve {
@@ -121,13 +122,14 @@ impl IntoFuture for Serve {
     }
 }
 
-/// A server that listens until it is dropped, or its runtime ends. What is being answered then is answered still.
+/// A server that listens until it is dropped, or its runtime ends. What is being answered then is answered still;
+/// connections that are there 5 seconds later are cut.
 #[derive(Debug)]
 #[must_use = "it ends when it is dropped"]
 pub struct Served {
     address: SocketAddr,
     /// The server sees when this is gone.
-    _end: oneshot::Sender<()>,
+    _end: watch::Sender<()>,
 }
 
 impl Served {
