@@ -285,17 +285,19 @@ async fn samples_are_generated_once_each_and_served_in_turn_however_many_ask_at_
 async fn no_cache_beside_a_flight_is_what_is_kept() {
     for cache in both(AiSettings::new) {
         let (finish, finished) = tokio::sync::oneshot::channel::<()>();
+        let (begin, begun) = tokio::sync::oneshot::channel::<()>();
         let old = tokio::spawn({
             let cache = cache.clone();
             async move {
                 let generator = || async {
+                    begin.send(()).unwrap();
                     finished.await.unwrap();
                     Loaded::Ok(Generated::new("old".to_owned()))
                 };
                 (**cache.get_or_generate(&ask("x"), Control::new(), generator).await.unwrap()).clone()
             }
         });
-        eventually(WAIT, "it is under way", || cache.cache().stats().loads.in_flight == 1).await.unwrap();
+        begun.await.unwrap();
         let model = Model::default();
         for said in ["newer", "newest"] {
             let answer =
