@@ -10,7 +10,7 @@ impl Cache {
     /// Voids every entry with this tag, in one step however many there are. What is being loaded just now is voided
     /// too, also if its loader names the tag only afterwards. An entry keeps the tags that it was stored with.
     ///
-    /// A future that is dropped while it waits has let go of these entries in this process. Whether the store has its mark, is not
+    /// A future that is dropped while it waits has let go of all entries in this process. Whether the store has its mark, is not
     /// known, and nothing is queued: invalidate again.
     ///
     /// ```
