@@ -162,7 +162,7 @@ impl World {
 
     /// Begins something. What changes the source is done when this returns.
     async fn step(&mut self, flaps: bool, leaves: bool) -> Option<JoinHandle<()>> {
-        let k = self.random.below(KEYS as u64) as usize;
+        let k = usize::try_from(self.random.below(KEYS as u64)).unwrap();
         let key = format!("k{k}");
         match self.random.below(if flaps { 12 } else { 10 }) {
             0..=3 => return Some(self.load(k)),
