@@ -26,8 +26,13 @@ pub(crate) enum Permit {
     Instead(Version),
     /// In the store if nothing is there.
     IfAbsent,
-    /// In tier 1 only: what is in the store is not ours to replace.
+    /// In tier 1 only: another's lease is in the store, and a change of what he brings is not announced for sure.
     Beside,
+    /// In tier 1 only: what is in the store is not ours to replace.
+    Foreign {
+        /// Whether a change of it will be announced.
+        tracked: bool,
+    },
     /// In tier 1 until the store is back, which could not be asked. It may have stored this lease all the same.
     Meanwhile(Option<Version>),
 }
@@ -82,7 +87,7 @@ impl Engine {
         let over = match seen {
             Seen::Stale(version) => return Ok(Permit::Over(version).into()),
             Seen::Held(version) => return Ok(Permit::Instead(version).into()),
-            Seen::Foreign => return Ok(Permit::Beside.into()),
+            Seen::Foreign { tracked } => return Ok(Permit::Foreign { tracked }.into()),
             Seen::Useless(version) => Some(version),
             Seen::Nothing => None,
         };
@@ -112,7 +117,10 @@ impl Engine {
         let asked = self.question(hash, key.user(), self.timer.now());
         let claim = store.claim(key, cache_codec::lease(lease, key), self.settings.claim_ttl, over);
         let read = match self.timed("claim", claim).await {
-            Ok(Claim::Granted(lease)) => return Ok(Ok(Permit::Leased(lease).into())),
+            Ok(Claim::Granted(lease)) => {
+                self.loads.leased(hash, key.user(), lease);
+                return Ok(Ok(Permit::Leased(lease).into()));
+            }
             // Whoever does not wait for others keeps nothing in the store beside what they will.
             Ok(Claim::Held { .. }) if !self.settings.claims => return Ok(Ok(Permit::Beside.into())),
             Ok(Claim::Held { remaining }) => return Ok(Ok(Attempt::Held(remaining))),
@@ -129,7 +137,7 @@ impl Engine {
         Ok(match (found.entry, found.seen) {
             (Some((entry, _)), Seen::Nothing) => Ok(Attempt::Done(Asked::Answered(entry))),
             (_, Seen::Stale(version) | Seen::Held(version)) => Ok(Permit::Over(version).into()),
-            (_, Seen::Foreign) => Ok(Permit::Beside.into()),
+            (_, Seen::Foreign { tracked }) => Ok(Permit::Foreign { tracked }.into()),
             (_, Seen::Useless(version)) => Err(version),
             // Damaged bytes were removed, or came over a link that is being closed: ask anew, but not in a rush.
             // So if the value went away between the claim and the look at it.
@@ -150,9 +158,9 @@ impl Engine {
                 let put = store.put(&full, cache_codec::lease(lease, &full), ttl, PutIf::Version(lease));
                 let renewed = self.timed("renew", put).await?;
                 if !renewed.stored {
-                    // Somebody changed the key, which may not have been announced. What is loaded is not kept by the
-                    // conditional write at the end, and nobody who asks from now on is to have it.
-                    self.loads.fence(self.seed.hash(key), key);
+                    // Somebody changed the key, which may not have been announced. The conditional write at the end
+                    // does not keep what is loaded, and nobody who asks from now on is to have it.
+                    self.loads.fence_leased(self.seed.hash(key), key, lease);
                 }
                 Ok::<_, Error>(())
             }))
@@ -180,6 +188,16 @@ impl From<Permit> for Attempt {
 }
 
 impl Permit {
+    /// Whether the value is not for the store, and then whether a change by others will be announced.
+    pub(crate) fn here_alone(&self) -> Option<bool> {
+        match self {
+            Self::Local => Some(true),
+            Self::Beside => Some(false),
+            Self::Foreign { tracked } => Some(*tracked),
+            _ => None,
+        }
+    }
+
     pub(crate) fn lease(&self) -> Option<Version> {
         match self {
             Self::Leased(lease) => Some(*lease),

@@ -170,8 +170,9 @@ impl Engine {
 
     /// Everything is void as of now, in this process.
     pub(crate) fn void_all(&self) {
-        self.local.retire();
+        // In this order: who finds no fence holds a token of tier 1 that is void then, or puts in what is removed then.
         self.fence_all();
+        self.local.retire();
         self.negative.clear_all();
     }
 

@@ -53,7 +53,10 @@ pub(crate) enum Seen {
     /// A value of this version that nobody can use.
     Useless(Version),
     /// Something that is not ours to replace.
-    Foreign,
+    Foreign {
+        /// Whether a change of it will be announced.
+        tracked: bool,
+    },
 }
 
 impl Found {
@@ -240,7 +243,7 @@ impl Engine {
                 if error.action() == Action::SuspectLink {
                     store.suspect(link);
                 }
-                return self.refuse(store, key, &stored, &error, deadline).await;
+                return self.refuse(store, key, &stored, tracked, &error, deadline).await;
             }
         };
         // Before the marks are looked at: a mark that waited is known by the time that it waits no more.
@@ -314,6 +317,7 @@ impl Engine {
         store: &dyn Store,
         key: &Key,
         stored: &Stored,
+        tracked: bool,
         error: &OpenError,
         deadline: Moment,
     ) -> Found {
@@ -335,7 +339,7 @@ impl Engine {
                 Seen::Nothing
             }
             Action::SuspectLink => Seen::Nothing,
-            _ => Seen::Foreign,
+            _ => Seen::Foreign { tracked },
         };
         Found::nothing(Status::Refused, seen)
     }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use cache_core::{Moment, Timer};
+use cache_core::{Moment, Timer, Version};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -49,6 +49,8 @@ pub(crate) struct Flight<O> {
     deadline: Deadline,
     /// Where the marks stood when it began.
     marks: u64,
+    /// What it holds in the store while its leader works.
+    lease: Mutex<Option<Version>>,
 }
 
 type Table<O> = HashMap<Box<str>, Arc<Flight<O>>, foldhash::fast::RandomState>;
@@ -112,6 +114,21 @@ impl<O: Clone> Flights<O> {
         }
     }
 
+    /// The key's flight got this lease.
+    pub(crate) fn leased(&self, hash: u64, key: &str, lease: Version) {
+        if let Some(flight) = self.shard(hash).lock().get(key) {
+            *flight.lease.lock() = Some(lease);
+        }
+    }
+
+    /// The lease is gone, so somebody changed the key: as [`Flights::fence`], for the flight that held it and no later one.
+    pub(crate) fn fence_leased(&self, hash: u64, key: &str, lease: Version) {
+        let mut shard = self.shard(hash).lock();
+        if shard.get(key).is_some_and(|flight| *flight.lease.lock() == Some(lease) && flight.fence()) {
+            shard.remove(key);
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| shard.lock().len()).sum()
     }
@@ -135,6 +152,7 @@ impl<O> Flight<O> {
             touched: Notify::new(),
             deadline: Deadline::new(deadline),
             marks,
+            lease: Mutex::new(None),
         }
     }
 

@@ -10,7 +10,7 @@ impl Cache {
     /// Voids every entry with this tag, in one step however many there are. What is being loaded just now is voided
     /// too, also if its loader names the tag only afterwards. An entry keeps the tags that it was stored with.
     ///
-    /// A future that is dropped while it waits has let go of these entries in this process. Whether the store has its mark, is not
+    /// A future that is dropped while it waits has let go of all entries in this process. Whether the store has its mark, is not
     /// known, and nothing is queued: invalidate again.
     ///
     /// ```
@@ -100,7 +100,7 @@ struct Unheard<'a> {
     engine: &'a Engine,
     mark: &'a Mark,
     heard: bool,
-    /// The call is told of an error, and queues the mark.
+    /// Whether an error came, so that the caller queues the mark or the store has not made it.
     failed: bool,
 }
 
@@ -112,8 +112,8 @@ impl Drop for Unheard<'_> {
                     self.engine.marks.forget_tag(tag);
                     self.engine.remove_tagged(tag);
                 }
-                // Nothing is queued that would hide what is being read and loaded, and what is set from now on is to
-                // be stamped with where the store stands.
+                // If the caller left, nothing is queued that would hide what is being read and loaded just now, whatever
+                // its tags; and what is set from now on must not be stamped with a position from before the mark.
                 _ => {
                     self.engine.marks.forget();
                     self.engine.void_all();

@@ -179,7 +179,7 @@ impl Ask<'_> {
             return Err(error);
         }
         let lead = engine.loads.alone(hash, key, engine.load_deadline(options.load_timeout));
-        let (seat, _) = self.lead(lead, Seen::Foreign, loader)?;
+        let (seat, _) = self.lead(lead, Seen::Foreign { tracked: false }, loader)?;
         match engine.wait::<T>(&seat, hash, key, 0).await {
             Waited::Value(value) => Ok(value),
             Waited::Failed(error) | Waited::OtherType(error) => Err(error),

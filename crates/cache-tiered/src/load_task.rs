@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{
-    Encoded, Error, ErrorKind, Event, Feed, Fill, Filled, LoadOptions, LoadResult, LocalEntry, Meta, Moment,
-    PutIf, Stamp, Value, Version, WriteResult,
+    Encoded, Error, ErrorKind, Event, Fill, Filled, LoadOptions, LoadResult, LocalEntry, Meta, Moment, PutIf,
+    Stamp, Value, Version, WriteResult,
 };
 use futures_util::FutureExt;
 
@@ -178,15 +178,15 @@ impl Engine {
             }
         };
         let mut stored = None;
-        let kept = if matches!(load.permit, Permit::Local) {
-            let kept = self.keep_local(&load, &entry);
-            load.lead.answer(outcome);
-            kept
-        } else if matches!(load.permit, Permit::Beside) {
-            // A copy like others: where changes are not announced it ends by itself.
-            let announced = self.shared_feed().is_none_or(Feed::announces);
-            let copy = self.copy_of(&entry, announced, load.began);
-            let kept = copy.is_some_and(|copy| self.keep_local(&load, &copy));
+        let kept = if let Some(tracked) = load.permit.here_alone() {
+            // Others may change what is in the store without a word: a copy like any other.
+            let kept = match self.copy_of(&entry, tracked, load.began) {
+                Some(copy) => self.keep_local(&load, &copy),
+                None => {
+                    self.counters.not_kept.one();
+                    true
+                }
+            };
             load.lead.answer(outcome);
             kept
         } else if self.settings.wait_for_write {

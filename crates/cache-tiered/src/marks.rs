@@ -49,6 +49,23 @@ struct Table {
     tags: HashMap<Box<str>, u64>,
     /// Tags that are not in the map were invalidated at this position at the latest (this process is the authority).
     floor: u64,
+    /// Of what came up to this position something may have been forgotten.
+    forgotten: u64,
+}
+
+impl Table {
+    /// Nothing but an incarnation is known.
+    fn of(nonce: Option<u64>) -> Self {
+        Self {
+            nonce,
+            last: nonce,
+            clear: 0,
+            clear_known: false,
+            tags: HashMap::new(),
+            floor: 0,
+            forgotten: 0,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -73,8 +90,7 @@ impl MarkTable {
     }
 
     fn with(authority: bool, nonce: Option<u64>) -> Self {
-        let table =
-            Table { nonce, last: nonce, clear: 0, clear_known: authority, tags: HashMap::new(), floor: 0 };
+        let table = Table { clear_known: authority, ..Table::of(nonce) };
         Self {
             newest: AtomicU64::new(0),
             generation: AtomicU64::new(0),
@@ -119,13 +135,22 @@ impl MarkTable {
     /// Takes in a mark that the store reported.
     pub(crate) fn learn(&self, mark: &Mark, at: Stamp) -> Learned {
         let mut table = self.table.write();
+        let forgot = table.nonce.is_none() && table.last.is_some();
         let same = self.enter(&mut table, at);
-        let known = match mark {
-            Mark::Clear => table.clear >= at.seq,
-            Mark::Tag(tag) => table.tags.get(tag).is_some_and(|&seq| seq >= at.seq),
+        let last = match mark {
+            Mark::Clear => Some(table.clear),
+            Mark::Tag(tag) => table.tags.get(tag).copied(),
         };
-        self.note(&mut table, mark, at.seq);
+        let known = last.is_some_and(|last| last >= at.seq);
+        // One that comes late is not the last one of its tag if that was forgotten.
+        if last.is_some() || at.seq > table.forgotten {
+            self.note(&mut table, mark, at.seq);
+        }
         let newest = self.newest.fetch_max(at.seq, Ordering::AcqRel);
+        if forgot && !same {
+            // Either the store went back, or this one came late: only the store knows.
+            *table = Table { last: table.last, forgotten: at.seq, ..Table::of(None) };
+        }
         match same {
             true if known && at.seq <= newest => Learned::Known,
             true if at.seq > newest => Learned::InOrder,
@@ -134,22 +159,25 @@ impl MarkTable {
         }
     }
 
-    /// Takes in the store's answer for these marks to a question of this [generation](Self::generation). Returns false if they are of another
-    /// incarnation, or say of a clear that was not known: everything that is held is void.
+    /// Takes in the store's answer for these marks to a question of this [generation](Self::generation). Returns false if
+    /// everything that is held is void: they are of another incarnation, or tell of a clear.
     pub(crate) fn learn_all(&self, asked_in: u64, now: Stamp, marks: &[Mark], seqs: &[u64]) -> bool {
         let mut table = self.table.write();
         if asked_in != self.generation() {
-            // What made it forget may have come after the answer.
+            // What made it forget may have come after the answer. Something may be held from now on all the same.
+            table.last.get_or_insert(now.nonce);
             return true;
         }
+        let is_first = table.last.is_none();
         let same = self.enter(&mut table, now);
-        let (clear, clear_known) = (table.clear, table.clear_known);
+        let clear = table.clear;
         for (mark, &seq) in marks.iter().zip(seqs) {
             self.note(&mut table, mark, seq);
         }
         self.newest.fetch_max(now.seq, Ordering::AcqRel);
-        // A clear that is read before it is told is known when it is told, and hits do not look at it.
-        same && (!clear_known || table.clear == clear)
+        // Hits do not look at clears, and one that was read is known already when it is told. Before the first answer
+        // nothing is held.
+        same && (is_first || table.clear == clear)
     }
 
     /// Changes may have been missed: the store must be asked again.
@@ -158,6 +186,7 @@ impl MarkTable {
             let mut table = self.table.write();
             (table.nonce, table.clear_known) = (None, false);
             table.tags.clear();
+            table.forgotten = self.newest();
             self.generation.fetch_add(1, Ordering::AcqRel);
         }
     }
@@ -165,7 +194,9 @@ impl MarkTable {
     /// The tag may have been invalidated: the store must be asked about it again.
     pub(crate) fn forget_tag(&self, tag: &str) {
         if !self.authority {
-            self.table.write().tags.remove(tag);
+            let mut table = self.table.write();
+            table.tags.remove(tag);
+            table.forgotten = self.newest();
         }
     }
 
@@ -206,14 +237,7 @@ impl MarkTable {
         let went_back = table.nonce.is_none() && now.seq < self.newest();
         let same = table.last.is_none_or(|known| known == now.nonce) && !went_back;
         if !same {
-            *table = Table {
-                nonce: None,
-                last: None,
-                clear: 0,
-                clear_known: false,
-                tags: HashMap::new(),
-                floor: 0,
-            };
+            *table = Table::of(None);
             self.newest.store(0, Ordering::Release);
         }
         (table.nonce, table.last) = (Some(now.nonce), Some(now.nonce));
@@ -306,6 +330,48 @@ mod tests {
         assert_eq!(marks.judge(stamp, None), Soundness::Void);
         marks.forget();
         assert_eq!(marks.judge(stamp, None), Soundness::Unknown);
+    }
+
+    #[test]
+    fn a_clear_that_is_read_before_it_is_told_voids_what_is_held() {
+        let marks = MarkTable::follower();
+        let read = |seq, clear| {
+            marks.learn_all(marks.generation(), Stamp { nonce: 5, seq }, &[Mark::Clear], &[clear])
+        };
+        assert!(read(4, 4), "nothing was held before the first answer");
+        assert!(read(5, 4), "no clear came");
+        assert!(!read(6, 6));
+        assert_eq!(marks.learn(&Mark::Clear, Stamp { nonce: 5, seq: 6 }), Learned::Known);
+        marks.forget();
+        assert!(read(7, 6) && !read(9, 8));
+        // An answer that is not believed lets its asker store something all the same.
+        let marks = MarkTable::follower();
+        let asked_in = marks.generation();
+        marks.forget();
+        assert!(marks.learn_all(asked_in, Stamp { nonce: 5, seq: 1 }, &[Mark::Clear], &[0]));
+        assert!(!marks.learn_all(marks.generation(), Stamp { nonce: 5, seq: 2 }, &[Mark::Clear], &[2]));
+    }
+
+    #[test]
+    fn what_is_told_late_does_not_pass_for_what_was_forgotten() {
+        let tag = Mark::tag("t").unwrap();
+        let at = |seq| Stamp { nonce: 5, seq };
+        for own in [Mark::Clear, tag.clone()] {
+            for asked in [false, true] {
+                let marks = MarkTable::follower();
+                marks.learn_all(marks.generation(), at(4), &[Mark::Clear], &[0]);
+                marks.learn(&own, at(7));
+                marks.forget();
+                if asked {
+                    let clear = if own == Mark::Clear { 7 } else { 0 };
+                    marks.learn_all(marks.generation(), at(8), &[Mark::Clear], &[clear]);
+                }
+                // Another's, from before this process's own.
+                let told = marks.learn(&own, at(5));
+                assert_ne!(marks.judge(at(6), Some(&tags(&["t"]))), Soundness::Sound(8), "{own:?} {told:?}");
+                assert_ne!(marks.judge(at(6), Some(&tags(&["t"]))), Soundness::Sound(5), "{own:?} {told:?}");
+            }
+        }
     }
 
     #[test]

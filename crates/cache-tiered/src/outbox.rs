@@ -221,14 +221,14 @@ impl Outbox {
         self.inner.lock().keys.get(key).is_some_and(|pending| pending.ticket == ticket)
     }
 
-    /// Some of what waits for keys: what is to be removed and expired before what is to be written.
-    pub(crate) fn next_keys(&self, most: usize) -> Vec<(Box<str>, Pending)> {
+    /// Some of what waits for keys: what is to be removed and expired before what is to be written, or `only_writes`.
+    pub(crate) fn next_keys(&self, most: usize, only_writes: bool) -> Vec<(Box<str>, Pending)> {
         let inner = self.inner.lock();
         let some = |first: bool| -> Vec<_> {
             let due = inner.keys.iter().filter(|(_, pending)| pending.before.is_some() == first);
             due.take(most).map(|(key, pending)| (key.clone(), pending.clone())).collect()
         };
-        let first = some(true);
+        let first = if only_writes { Vec::new() } else { some(true) };
         if first.is_empty() { some(false) } else { first }
     }
 

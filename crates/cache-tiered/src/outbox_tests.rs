@@ -44,7 +44,7 @@ fn of_many_changes_of_a_key_one_line_stays() {
         Forget,
     }
     use Do::{Forget, Invalidate, Write};
-    let table: [(&[Do], Option<Before>, bool); 11] = [
+    let table: [(&[Do], Option<Before>, bool); 13] = [
         (&[Invalidate(Remove)], Some(Remove), false),
         (&[Invalidate(Expire)], Some(Expire), false),
         (&[Invalidate(Expire), Invalidate(Remove)], Some(Remove), false),
@@ -55,6 +55,8 @@ fn of_many_changes_of_a_key_one_line_stays() {
         (&[Write, Invalidate(Expire)], Some(Remove), false),
         (&[Invalidate(Expire), Write], Some(Remove), true),
         (&[Forget], None, false),
+        (&[Write, Forget], Some(Remove), false),
+        (&[Invalidate(Expire), Forget], Some(Expire), false),
         (&[Invalidate(Remove), Forget, Write], Some(Remove), true),
     ];
     for (steps, before, written) in table {
@@ -78,7 +80,7 @@ fn the_version_that_was_known_first_is_the_one_that_counts() {
     let (outbox, version) = (outbox(1), VersionSource::new().value());
     assert!(outbox.write("k", write(1, &[], Some(version))));
     assert!(outbox.write("k", write(1, &[], None)));
-    assert_eq!(outbox.next_keys(1)[0].1.write.as_ref().unwrap().over, Some(version));
+    assert_eq!(outbox.next_keys(1, false)[0].1.write.as_ref().unwrap().over, Some(version));
 }
 
 #[test]
@@ -129,7 +131,7 @@ fn a_tag_takes_values_of_its_own_with_it() {
 fn what_came_later_is_not_told_by_what_was_told_earlier() {
     let outbox = outbox(10);
     assert!(outbox.invalidate("k", Before::Remove));
-    let ticket = outbox.next_keys(1)[0].1.ticket;
+    let ticket = outbox.next_keys(1, false)[0].1.ticket;
     let position = outbox.position();
     assert!(outbox.invalidate("k", Before::Remove));
     outbox.told("k", ticket);
@@ -144,11 +146,11 @@ fn a_value_waits_until_its_key_was_removed() {
     let outbox = outbox(10);
     assert!(outbox.invalidate("k", Before::Remove) && outbox.write("k", write(1, &[], None)));
     assert!(outbox.write("w", write(1, &[], None)));
-    let first = outbox.next_keys(9);
+    let first = outbox.next_keys(9, false);
     assert_eq!(first.iter().map(|(key, _)| &**key).collect::<Vec<_>>(), ["k"], "invalidations first");
     outbox.told("k", first[0].1.ticket);
     assert_eq!(line(&outbox, "k"), Some((None, true)));
-    for (key, pending) in outbox.next_keys(9) {
+    for (key, pending) in outbox.next_keys(9, false) {
         outbox.told(&key, pending.ticket);
     }
     assert_eq!(outbox.load(), Load { waiting: 0, bytes: 0, overflows: 0 });

@@ -74,67 +74,77 @@ impl Engine {
         spawn(async move {
             let engine = &run.0;
             let waited = engine.outbox.load().waiting;
-            if engine.replay().await {
+            let may_go_on = engine.replay().await;
+            if engine.outbox.is_empty() {
                 tracing::info!(
                     cache = engine.namespace.as_str(),
                     waited,
                     "the store was told what it missed"
                 );
-                engine.replay.not_before.store(0, Ordering::Release);
-            } else {
-                let again = engine.timer.now() + PAUSE;
-                engine.replay.not_before.store(again.as_nanos(), Ordering::Release);
             }
+            let again = if may_go_on { Moment::START } else { engine.timer.now() + PAUSE };
+            engine.replay.not_before.store(again.as_nanos(), Ordering::Release);
         })
         .ok();
     }
 
-    /// Returns whether nothing is left; else the store went away.
+    /// Returns false if the store went away, or refused an invalidation: that is not tried again at once.
     async fn replay(&self) -> bool {
         let Some(store) = self.store.as_deref() else { return true };
         // The first goes alone: it may be the one call that tries the store out.
         let mut at_once = 1;
+        // An invalidation that the store refuses waits on, because without it what was voided here would come back. What
+        // waits behind it is told all the same.
+        let (mut mark_refused, mut key_refused) = (false, false);
         while self.check_open().is_ok() {
-            if let Some((mark, ticket)) = self.outbox.next_mark() {
-                let made = self.make_mark(store, &mark).await;
-                if made.is_err() {
-                    // Also if the store answers and refuses: let go of, it would be undone.
-                    return false;
+            if let Some((mark, ticket)) = self.outbox.next_mark().filter(|_| !mark_refused) {
+                match self.make_mark(store, &mark).await {
+                    Ok(()) => {
+                        self.count_replayed(true);
+                        self.outbox.told_mark(&mark, ticket);
+                    }
+                    Err(error) if is_away(&error) => return false,
+                    Err(_) => mark_refused = true,
                 }
-                self.count_replayed(true);
-                self.outbox.told_mark(&mark, ticket);
                 continue;
             }
-            let page = self.outbox.next_keys(PAGE);
+            let page = self.outbox.next_keys(PAGE, key_refused);
             if page.is_empty() {
-                return true;
+                break;
             }
-            let before = self.outbox.progress();
+            let (before, refused_before) = (self.outbox.progress(), key_refused);
             for some in page.chunks(at_once) {
-                let told =
-                    join_all(some.iter().map(|(key, pending)| self.replay_key(store, key, pending))).await;
-                if told.contains(&false) {
-                    return false;
+                for told in
+                    join_all(some.iter().map(|(key, pending)| self.replay_key(store, key, pending))).await
+                {
+                    match told {
+                        Ok(()) => {}
+                        Err(error) if is_away(&error) => return false,
+                        Err(_) => key_refused = true,
+                    }
                 }
                 if at_once == 1 {
                     at_once = AT_ONCE;
                     break;
                 }
             }
-            if self.outbox.progress() == before {
+            if self.outbox.progress() == before && key_refused == refused_before {
                 // Others are at all of these keys; the next sign of life goes on.
-                return true;
+                break;
             }
         }
-        true
+        !mark_refused && !key_refused
     }
 
-    /// Does the next step for a key. Returns false if the store is away.
-    async fn replay_key(&self, store: &dyn Store, key: &str, pending: &Pending) -> bool {
+    /// Does the next step for a key.
+    ///
+    /// # Errors
+    /// The store's, if the step is to be done again.
+    async fn replay_key(&self, store: &dyn Store, key: &str, pending: &Pending) -> Result<(), Error> {
         let hash = self.seed.hash(key);
         // Who changes the key just now settles what waits for it, or is waited for.
         let still = || self.outbox.is_waiting(key, pending.ticket);
-        let Some(_turn) = self.turns.replay(key, still) else { return true };
+        let Some(_turn) = self.turns.replay(key, still) else { return Ok(()) };
         // Others who write the key meanwhile see that they are not alone, and nothing fills tier 1.
         let (write, sent_at) = (Write::begin(self, hash, key), self.timer.now());
         let told = match self.namespace.key(key) {
@@ -147,7 +157,7 @@ impl Engine {
                         self.outbox.told(key, pending.ticket);
                         self.count_replayed(true);
                         self.keep_written(write, hash, key, &entry, tracked, sent_at);
-                        return true;
+                        return Ok(());
                     }
                     Ok(None) => {
                         self.replay_remove(store, &full).await.inspect(|()| self.count_replayed(false))
@@ -157,15 +167,16 @@ impl Engine {
                 (None, None) => Ok(()),
             },
         };
-        let away = told.as_ref().is_err_and(is_away);
-        // An invalidation that the store refuses waits on: let go of, it would be undone.
-        if told.is_ok() || !away && pending.before.is_none() {
-            if pending.before.is_some() {
-                self.count_replayed(told.is_ok());
-            }
-            self.outbox.told(key, pending.ticket);
+        if pending.before.is_some() {
+            told?;
+            self.count_replayed(true);
+        } else if let Err(error) = told
+            && is_away(&error)
+        {
+            return Err(error);
         }
-        !away
+        self.outbox.told(key, pending.ticket);
+        Ok(())
     }
 
     async fn replay_remove(&self, store: &dyn Store, key: &Key) -> Result<(), Error> {

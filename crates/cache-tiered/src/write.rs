@@ -42,7 +42,9 @@ impl Cache {
     /// [`ErrorKind::Codec`] for a value that cannot be kept, [`ErrorKind::Unsupported`] for tags on a store without
     /// marks, [`ErrorKind::Closed`]. What the store refuses for what it is (too large for it, not allowed) is the store's
     /// error, and what was there before stays there. A failing store is an error only with [`OnStoreError::Fail`] (or if not
-    /// even a clear could be queued); else the value is served by this process, and written to the store when it is back.
+    /// even a clear could be queued); else the value is served by this process, and written to the store when it is back. It is
+    /// not, and gone then, if somebody else changed the key, or if a mark of a tag of it or a clear is made until then; so it is if
+    /// this process's own [`invalidate_tag`](Cache::invalidate_tag) or [`clear`](Cache::clear) was waiting for the store already.
     #[doc(alias = "robust_cache_set")]
     pub async fn set<T: Serialize + Sync + ?Sized>(
         &self,

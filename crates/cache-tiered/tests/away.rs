@@ -9,7 +9,7 @@ use std::time::Duration;
 use cache_core::ErrorKind;
 use cache_testkit::{FakeClock, Op, ReferenceServer, settle, sweep};
 use cache_tiered::{Cache, Coherence, Error, Loaded, SetOptions, Settings, Status};
-use common::{MINUTE, Process, SECOND, process, process_with};
+use common::{MINUTE, Process, SECOND, pass, process, process_with};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -432,5 +432,60 @@ async fn a_change_that_is_dropped_midway_leaves_nothing_behind() {
         )
         .await
         .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_invalidation_that_the_store_refuses_waits_on_and_holds_nothing_else_up() {
+    for kind in [ErrorKind::Configuration, ErrorKind::Internal] {
+        let world = World::new();
+        world.set("k", 1).await;
+        world.set("gone", 1).await;
+        world.there.cache.set("l", &1_u32, SetOptions::ttl(HOUR).tag("t")).await.unwrap();
+        world.here.link.disconnect();
+        assert_queued(world.here.cache.delete("k").await);
+        assert_queued(world.here.cache.invalidate_tag("t").await);
+        world.here.cache.set("w", &2_u32, HOUR).await.unwrap();
+        world.here.link.fail_next(Op::Remove, 1, kind);
+        world.here.link.fail_next(Op::BumpMark, 1, kind);
+        world.here.link.reconnect();
+        settle().await;
+        assert_eq!(world.there("w").await, Some(2), "{kind:?}: the write is told");
+        assert_eq!(
+            (world.here("k").await, world.here("l").await),
+            (None, None),
+            "{kind:?}: nothing comes back"
+        );
+        assert_eq!(world.waiting(), 2, "{kind:?}");
+        let refused = world.server.calls(Op::BumpMark);
+        for _ in 0..10 {
+            world.here("other").await;
+            settle().await;
+        }
+        assert_eq!(world.server.calls(Op::BumpMark), refused, "{kind:?}: not at each sign of life");
+        // Somebody mended it.
+        pass(&world.clock, 2 * SECOND).await;
+        assert_eq!(world.waiting(), 0, "{kind:?}");
+        assert_eq!((world.there("k").await, world.there("l").await), (None, None), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_set_after_a_waiting_mark_of_its_tag_is_served_until_the_mark_is_made() {
+    for way in ["clear", "invalidate_tag"] {
+        let world = World::new();
+        let tagged = || SetOptions::ttl(HOUR).tag("t");
+        world.here.cache.set("k", &1_u32, tagged()).await.unwrap();
+        world.here.link.disconnect();
+        if way == "clear" {
+            assert_queued(world.here.cache.clear().await);
+        } else {
+            assert_queued(world.here.cache.invalidate_tag("t").await);
+        }
+        world.here.cache.set("k", &2_u32, tagged()).await.unwrap();
+        assert_eq!(world.here("k").await, Some(2), "{way}");
+        world.back().await;
+        // The mark stands after it, and what was written before a mark cannot be told from what came after.
+        assert_eq!((world.here("k").await, world.there("k").await), (None, None), "{way}");
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use cache_codec::Opened;
 use cache_core::{Namespace, Ttl};
 use cache_testkit::{FakeClock, Op, ReferenceServer, settle};
-use cache_tiered::{Cache, ErrorKind, LoadOptions, LoadScope, Loaded, SetOptions, Status};
-use common::{MINUTE, Process, Runs, SECOND, Staged, private, process, process_with, staged};
+use cache_tiered::{Cache, ErrorKind, LoadOptions, LoadScope, Loaded, SetOptions, Status, Tier};
+use common::{MINUTE, Process, Runs, SECOND, Staged, pass, private, process, process_with, staged};
 
 type Step = (&'static str, fn(Cache) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>);
 
@@ -901,4 +901,136 @@ async fn an_invalidation_whose_answer_is_overtaken_by_another_ones_news_holds() 
     gate.release();
     first.await.unwrap().unwrap();
     assert_eq!(here.cache.get::<String>("k").await.unwrap(), None);
+}
+
+/// The ways to void many entries at once.
+const MANY: [&str; 2] = ["clear", "invalidate_tag"];
+
+async fn void_many(cache: &Cache, way: &str) -> Result<(), cache_tiered::Error> {
+    if way == "clear" { cache.clear().await } else { cache.invalidate_tag("t").await }
+}
+
+#[tokio::test]
+async fn what_was_missed_during_a_leased_load_is_not_filled_over() {
+    for way in MANY {
+        let clock = FakeClock::new();
+        let server = ReferenceServer::new(clock.clone());
+        let (here, there) = (process(&clock, &server), process(&clock, &server));
+        pass(&clock, SECOND).await;
+        // The marks are known.
+        here.cache.set("warm", "x", SetOptions::ttl(60 * MINUTE).tag("t")).await.unwrap();
+        let (stage, loader) = staged();
+        let load = spawn_load(&here.cache, LoadOptions::ttl(60 * MINUTE).tag("t"), loader);
+        let running = stage.started().await;
+        here.link.disconnect();
+        void_many(&there.cache, way).await.unwrap();
+        here.link.reconnect();
+        settle().await;
+        // The lease outlived that.
+        running.bring("old".to_owned());
+        assert_eq!(*load.await.unwrap().unwrap(), "old", "who asked before may have it");
+        settle().await;
+        for (name, process) in [("here", &here), ("there", &there)] {
+            assert_eq!(process.cache.get::<String>("k").await.unwrap(), None, "{way}, {name}");
+        }
+    }
+}
+
+/// Makes a mark in the store whose caller leaves before he hears of it.
+async fn leave(here: &Process, way: &'static str) {
+    let gate = here.link.hold_reply(Op::BumpMark);
+    let cache = here.cache.clone();
+    let call = tokio::spawn(async move { void_many(&cache, way).await });
+    gate.reached().await;
+    call.abort();
+    settle().await;
+}
+
+#[tokio::test]
+async fn an_invalidation_whose_caller_left_voids_what_was_being_loaded() {
+    for way in MANY {
+        let clock = FakeClock::new();
+        let server = ReferenceServer::new(clock.clone());
+        let (here, there) = (process(&clock, &server), process(&clock, &server));
+        pass(&clock, SECOND).await;
+        here.cache.set("warm", "x", SetOptions::ttl(60 * MINUTE).tag("t")).await.unwrap();
+        let (stage, loader) = staged();
+        let load = spawn_load(&here.cache, LoadOptions::ttl(60 * MINUTE).tag("t"), loader);
+        let running = stage.started().await;
+        leave(&here, way).await;
+        running.bring("old".to_owned());
+        load.await.unwrap().unwrap();
+        settle().await;
+        for (name, process) in [("here", &here), ("there", &there)] {
+            assert_eq!(process.cache.get::<String>("k").await.unwrap(), None, "{way}, {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_read_under_way_does_not_outlive_an_invalidation_whose_caller_left() {
+    for way in MANY {
+        let clock = FakeClock::new();
+        let server = ReferenceServer::new(clock.clone());
+        let (here, there) = (process(&clock, &server), process(&clock, &server));
+        pass(&clock, SECOND).await;
+        there.cache.set("k", "old", SetOptions::ttl(60 * MINUTE).tag("t")).await.unwrap();
+        // The clear is known here, the tag is not.
+        there.cache.set("x", "x", MINUTE).await.unwrap();
+        here.cache.get::<String>("x").await.unwrap().unwrap();
+        let marks = here.link.hold_reply(Op::ReadMarks);
+        let read = tokio::spawn({
+            let cache = here.cache.clone();
+            async move { cache.get::<String>("k").await.unwrap() }
+        });
+        marks.reached().await;
+        leave(&here, way).await;
+        marks.release();
+        read.await.unwrap();
+        pass(&clock, 5 * SECOND).await;
+        for (name, process) in [("here", &here), ("there", &there)] {
+            assert_eq!(process.cache.get::<String>("k").await.unwrap(), None, "{way}, {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_set_after_an_invalidation_whose_caller_left_is_there_for_all() {
+    for way in MANY {
+        let clock = FakeClock::new();
+        let server = ReferenceServer::new(clock.clone());
+        let (here, there) = (process(&clock, &server), process(&clock, &server));
+        pass(&clock, SECOND).await;
+        let tagged = || SetOptions::ttl(60 * MINUTE).tag("t");
+        here.cache.set("k", "old", tagged()).await.unwrap();
+        leave(&here, way).await;
+        here.cache.set("k", "new", tagged()).await.unwrap();
+        for (name, process) in [("here", &here), ("there", &there)] {
+            let value = process.cache.get::<String>("k").await.unwrap();
+            assert_eq!(value.as_deref().map(String::as_str), Some("new"), "{way}, {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invalidation_that_fails_or_that_nobody_polls_lets_go_of_no_more_than_it_names() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let here = process(&clock, &server);
+    pass(&clock, SECOND).await;
+    here.cache.set("k", "tagged", SetOptions::ttl(60 * MINUTE).tag("t")).await.unwrap();
+    here.cache.set("other", "x", SetOptions::ttl(60 * MINUTE).tag("u")).await.unwrap();
+    let tier_of = async |key| here.cache.get_with_receipt::<String>(key).await.unwrap().1.tier;
+    assert_eq!(
+        (tier_of("k").await, tier_of("other").await),
+        (Some(Tier::Store), Some(Tier::Store)),
+        "tags are asked for"
+    );
+    drop(here.cache.invalidate_tag("t"));
+    assert_eq!(tier_of("k").await, Some(Tier::Local), "the store was not asked");
+    for kind in [ErrorKind::Configuration, ErrorKind::Timeout] {
+        here.link.fail_next(Op::BumpMark, 1, kind);
+        here.cache.invalidate_tag("t").await.unwrap_err();
+        assert_eq!(tier_of("other").await, Some(Tier::Local), "{kind:?}");
+    }
 }

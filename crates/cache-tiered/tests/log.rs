@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use cache_core::ErrorKind;
 use cache_testkit::{FakeClock, Op, ReferenceServer, settle};
-use common::{MINUTE, Process, SECOND, process};
+use common::{MINUTE, Process, SECOND, pass, process};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -78,4 +78,26 @@ async fn an_outage_is_a_line_at_its_beginning_and_one_at_its_end() {
         lines.iter().all(|line| line.contains("cache=\"test\"") && !line.contains("SECRET")),
         "{lines:?}"
     );
+}
+
+#[tokio::test]
+async fn the_store_is_said_to_be_told_when_it_was_and_not_when_it_refused() {
+    let lines = Lines::default();
+    let _guard = tracing::subscriber::set_default(lines.clone());
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let Process { cache, link, .. } = process(&clock, &server);
+    let told = || lines.0.lock().unwrap().iter().filter(|line| line.contains("it missed")).count();
+    for (op, kind) in [(Op::Remove, ErrorKind::Configuration), (Op::BumpMark, ErrorKind::Configuration)] {
+        let before = told();
+        link.disconnect();
+        cache.delete("k").await.unwrap_err();
+        cache.invalidate_tag("t").await.unwrap_err();
+        link.fail_next(op, 1, kind);
+        link.reconnect();
+        settle().await;
+        assert_eq!((told(), cache.stats().queue.waiting), (before, 1), "{op:?}");
+        pass(&clock, 2 * SECOND).await;
+        assert_eq!((told(), cache.stats().queue.waiting), (before + 1, 0), "{op:?}");
+    }
 }

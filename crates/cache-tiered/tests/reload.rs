@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cache_testkit::{FakeClock, Op, ReferenceServer, eventually};
 use cache_tiered::{Cache, ErrorKind, LoadOptions, LoadScope, Loaded};
-use common::{MINUTE, Runs, private, process, staged};
+use common::{MINUTE, Runs, SECOND, pass, private, process, staged};
 
 /// A cache in memory alone, and one of two processes that share a server.
 fn both() -> [Cache; 2] {
@@ -150,4 +150,25 @@ async fn who_reloads_again_asks_again_and_the_later_stays() {
         idle(&cache).await;
         assert_eq!(value(&cache).await, Some(3));
     }
+}
+
+#[tokio::test]
+async fn what_is_reloaded_while_the_store_is_away_takes_the_place_of_what_waits() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let (here, there) = (process(&clock, &server), process(&clock, &server));
+    pass(&clock, SECOND).await;
+    here.link.disconnect();
+    here.cache.set("k", &1_u32, 60 * MINUTE).await.unwrap();
+    let loader = || async { Loaded::Ok(2_u32) };
+    assert_eq!(*here.cache.reload("k", 60 * MINUTE, loader).await.unwrap(), 2);
+    idle(&here.cache).await;
+    assert_eq!(value(&here.cache).await, Some(2));
+    here.link.reconnect();
+    pass(&clock, 2 * SECOND).await;
+    assert_eq!(
+        (value(&here.cache).await, value(&there.cache).await),
+        (None, None),
+        "the older one is not written"
+    );
 }

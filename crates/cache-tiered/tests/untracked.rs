@@ -3,13 +3,15 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::Feed;
 use cache_testkit::{FakeClock, ReferenceServer, settle};
-use cache_tiered::{Coherence, HealthStatus, LoadOptions, Loaded, Settings, Tier};
-use common::{MINUTE, Process, SECOND, pass, process, process_with};
+use cache_tiered::{Cache, Coherence, HealthStatus, LoadOptions, Loaded, Namespace, Settings, Tier};
+use common::late::Told;
+use common::{MINUTE, Process, Runs, SECOND, pass, process, process_with, staged, tier};
 
 const TICK: Duration = Duration::from_millis(10);
 
@@ -114,4 +116,140 @@ async fn health_and_receipts_say_which_feed_it_is() {
         let (_, _, said) = read(&here).await;
         assert_eq!(said, coherence, "{feed:?}");
     }
+}
+
+type Beside = fn(Cache) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The ways in which a process keeps a value beside what is in the store, which is not its own to replace.
+const BESIDE: [(&str, bool, Beside); 2] = [
+    ("a batch does not wait for another's load", true, |cache| {
+        Box::pin(async move {
+            let loader = |missing: Vec<String>| async move {
+                Loaded::Ok(missing.into_iter().map(|key| (key, 1_u32)).collect::<HashMap<_, _>>())
+            };
+            cache.get_many_or_load::<u32, _, _, _>(&["k"], 60 * MINUTE, loader).await.unwrap();
+        })
+    }),
+    ("nobody waits for another's load", false, |cache| {
+        Box::pin(async move {
+            cache.get_or_load("k", 60 * MINUTE, || async { Loaded::Ok(1_u32) }).await.unwrap();
+        })
+    }),
+];
+
+#[tokio::test]
+async fn what_is_loaded_beside_another_is_a_copy_like_others() {
+    for feed in [Feed::Tracking, Feed::PubSub, Feed::Polled, Feed::None] {
+        for (name, claims, load) in BESIDE {
+            let clock = FakeClock::new();
+            let server = server(&clock, feed);
+            let mut settings = Settings::default();
+            settings.claims = claims;
+            let (here, there) = (process_with(&clock, &server, settings), process(&clock, &server));
+            pass(&clock, SECOND).await;
+            let (stage, loader) = staged::<u32>();
+            let theirs = tokio::spawn({
+                let cache = there.cache.clone();
+                async move { cache.get_or_load("k", 60 * MINUTE, loader).await }
+            });
+            let running = stage.started().await;
+            load(here.cache.clone()).await;
+            running.bring(2);
+            theirs.await.unwrap().unwrap();
+            settle().await;
+            there.cache.set("k", &3_u32, 60 * MINUTE).await.unwrap();
+            pass(&clock, SECOND).await;
+            assert_eq!(read(&here).await.0, Some(3), "{feed:?}: {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_loaded_over_foreign_bytes_is_kept_as_long_as_their_change_would_be_told() {
+    for (feed, tracks, kept) in [
+        (Feed::Tracking, true, true),
+        (Feed::PubSub, true, true),
+        (Feed::PubSub, false, false),
+        (Feed::Polled, false, false),
+        (Feed::None, false, false),
+    ] {
+        let clock = FakeClock::new();
+        let server = server(&clock, feed);
+        server.beat_with(&clock);
+        let here = Cache::builder(Namespace::new("test").unwrap())
+            .local(tier(&clock))
+            .store(Arc::new(Told { store: server.connect(), late: Arc::default(), tracks }))
+            .timer(clock.clone())
+            .build()
+            .unwrap();
+        pass(&clock, SECOND).await;
+        server.raw_set("test:k", &b"of somebody else"[..], None);
+        here.get_or_load("k", 60 * MINUTE, || async { Loaded::Ok(1_u32) }).await.unwrap();
+        settle().await;
+        pass(&clock, SECOND).await;
+        let there = here.get::<u32>("k").await.unwrap().as_deref() == Some(&1);
+        assert_eq!(there, kept, "{feed:?}, tracked: {tracks}");
+    }
+}
+
+#[tokio::test]
+async fn a_load_from_before_anothers_delete_is_joined_until_its_lease_is_missed_and_no_longer() {
+    for batch in [false, true] {
+        let clock = FakeClock::new();
+        let server = server(&clock, Feed::Polled);
+        let (here, there) = (process(&clock, &server), process(&clock, &server));
+        pass(&clock, SECOND).await;
+        let (stage, loader) = staged::<u32>();
+        let cache = here.cache.clone();
+        let slow = tokio::spawn(async move {
+            if batch {
+                let load = |missing: Vec<String>| async move {
+                    let value = loader().await?;
+                    Loaded::Ok(missing.into_iter().map(|key| (key, value)).collect::<HashMap<_, _>>())
+                };
+                cache.get_many_or_load::<u32, _, _, _>(&["k"], MINUTE, load).await.map(drop)
+            } else {
+                cache.get_or_load("k", MINUTE, loader).await.map(drop)
+            }
+        });
+        let running = stage.started().await;
+        there.cache.delete("k").await.unwrap();
+        pass(&clock, here.cache.settings().claim_ttl.as_duration() / 3 + TICK).await;
+        let asked = tokio::spawn({
+            let cache = here.cache.clone();
+            async move { cache.get_or_load("k", MINUTE, || async { Loaded::Ok(2_u32) }).await }
+        });
+        settle().await;
+        running.bring(1);
+        slow.await.unwrap().unwrap();
+        assert_eq!(*asked.await.unwrap().unwrap(), 2, "batch: {batch}");
+    }
+}
+
+#[tokio::test]
+async fn a_load_that_lost_its_lease_takes_nothing_from_the_next_one() {
+    let clock = FakeClock::new();
+    let server = server(&clock, Feed::Polled);
+    let here = process(&clock, &server);
+    pass(&clock, SECOND).await;
+    let (first, loader) = staged::<u32>();
+    let cache = here.cache.clone();
+    let old = tokio::spawn(async move { cache.get_or_load("k", MINUTE, loader).await });
+    let old_runs = first.started().await;
+    here.cache.delete("k").await.unwrap();
+    let (second, loader) = staged::<u32>();
+    let cache = here.cache.clone();
+    let new = tokio::spawn(async move { cache.get_or_load("k", MINUTE, loader).await });
+    let new_runs = second.started().await;
+    // The first finds its lease gone.
+    pass(&clock, here.cache.settings().claim_ttl.as_duration() / 3 + TICK).await;
+    new_runs.fail();
+    new.await.unwrap().unwrap_err();
+    let runs = Runs::default();
+    here.cache.get_or_load("k", MINUTE, runs.loader(3_u32)).await.unwrap_err();
+    assert_eq!(runs.count(), 0, "the failure of the second is remembered for a moment");
+    old_runs.bring(1);
+    old.await.unwrap().unwrap();
+    settle().await;
+    assert_eq!(read(&here).await.0, None);
 }

@@ -1,6 +1,8 @@
 //! Caches on a clock that stands still, as the tests of this crate need them.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod late;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
