@@ -28,7 +28,7 @@ pub(crate) enum Permit {
     IfAbsent,
     /// In tier 1 only: what is in the store is not ours to replace.
     Beside,
-    /// In tier 1 until the store is back, which could not be asked. It may have stored this lease all the same.
+    /// In tier 1 until the store is back, which could not be asked. It may have taken this lease all the same.
     Meanwhile(Option<Version>),
 }
 
@@ -117,14 +117,14 @@ impl Engine {
             Ok(Claim::Held { .. }) if !self.settings.claims => return Ok(Ok(Permit::Beside.into())),
             Ok(Claim::Held { remaining }) => return Ok(Ok(Attempt::Held(remaining))),
             Ok(Claim::Hit(read)) => read,
-            // Without the store everybody loads for himself; what is loaded still must not undo what is stored.
-            // Where nothing is stored, a delete by somebody else meanwhile could not be told from nothing.
-            Err(_) => return Ok(Ok(over.map_or(Permit::Meanwhile(Some(lease)), Permit::Over).into())),
+            // Without the store everybody loads for himself; what is loaded still must not undo what is stored, and a
+            // delete by somebody else meanwhile could not be told from nothing.
+            Err(_) => return Ok(Ok(Permit::Meanwhile(Some(lease)).into())),
         };
         let found = self.admit(store, key, hash, read, asked).await;
         if found.error.is_some() {
-            // Nobody can say whether it may be served.
-            return Ok(Ok(over.map_or(Permit::Meanwhile(None), Permit::Over).into()));
+            // Nobody can say whether what is there may be served, and asking again may never end.
+            return Ok(Ok(Permit::Meanwhile(None).into()));
         }
         Ok(match (found.entry, found.seen) {
             (Some((entry, _)), Seen::Nothing) => Ok(Attempt::Done(Asked::Answered(entry))),

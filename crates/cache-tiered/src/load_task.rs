@@ -269,6 +269,8 @@ impl Engine {
             return true;
         };
         *stored = Some(sealed.len());
+        // Looked at before its own write, if it has one, fences the load.
+        let is_untouched = load.lead.fences() == 0;
         let condition = match &load.permit {
             Permit::Leased(version) | Permit::Over(version) | Permit::Instead(version) => {
                 PutIf::Version(*version)
@@ -296,7 +298,7 @@ impl Engine {
             Err(error) => {
                 let kept = if is_away(&error) {
                     match write {
-                        Some(write) => self.keep_instead(write, load, entry),
+                        Some(write) => is_untouched && self.keep_instead(write, load, entry),
                         None => self.keep_meanwhile(load, entry),
                     }
                 } else {
@@ -324,8 +326,8 @@ impl Engine {
         kept
     }
 
-    /// The same for a value that was to take the place of another: its own write has fenced its load, so it is kept if
-    /// nothing else happened to the key since.
+    /// The same for a value that was to take the place of another. Its own write has fenced its load, so the write says
+    /// whether anything else happened to the key since; what happened before is for the caller to know.
     fn keep_instead(&self, write: Write<'_>, load: &Load, mut entry: LocalEntry) -> bool {
         write::stay_local(&mut entry.meta, self.timer.now(), load.known, self.local_only_for());
         let fill = Fill::Load(write.token());

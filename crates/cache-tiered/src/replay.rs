@@ -130,7 +130,7 @@ impl Engine {
     }
 
     /// Does the next step for a key. Returns false if the store is away.
-    async fn replay_key(&self, store: &dyn Store, key: &str, pending: &Pending) -> bool {
+    pub(crate) async fn replay_key(&self, store: &dyn Store, key: &str, pending: &Pending) -> bool {
         let hash = self.seed.hash(key);
         // Who changes the key just now settles what waits for it, or is waited for.
         let still = || self.outbox.is_waiting(key, pending.ticket);
