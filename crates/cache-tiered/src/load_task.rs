@@ -177,7 +177,7 @@ impl Engine {
                 return self.release(&load.key, &load.permit).await;
             }
         };
-        let mut stored = None;
+        let (mut stored, mut refused) = (None, false);
         let kept = if matches!(load.permit, Permit::Local) {
             let kept = self.keep_local(&load, &entry);
             load.lead.answer(outcome);
@@ -190,17 +190,21 @@ impl Engine {
             load.lead.answer(outcome);
             kept
         } else if self.settings.wait_for_write {
-            let kept = self.keep_stored(&load, entry, &keep, &encoded, &mut stored).await;
+            let kept = self.keep_stored(&load, entry, &keep, &encoded, &mut stored, &mut refused).await;
             load.lead.answer(outcome);
             kept
         } else {
             load.lead.answer(outcome);
-            self.keep_stored(&load, entry, &keep, &encoded, &mut stored).await
+            self.keep_stored(&load, entry, &keep, &encoded, &mut stored, &mut refused).await
         };
         if !kept {
             self.counters.fills_fenced.one();
         }
-        let result = if kept { WriteResult::Stored } else { WriteResult::Failed };
+        let (result, ended) = match kept {
+            _ if refused => (WriteResult::Failed, LoadResult::NotKept),
+            true => (WriteResult::Stored, LoadResult::Stored),
+            false => (WriteResult::Failed, LoadResult::Fenced),
+        };
         self.tell_write(&Wrote {
             key: &load.key,
             operation: "load",
@@ -210,7 +214,7 @@ impl Engine {
             fresh_for: keep.fresh.as_duration(),
             began: now,
         });
-        self.tell_load(&load.key, if kept { &LoadResult::Stored } else { &LoadResult::Fenced }, load.began);
+        self.tell_load(&load.key, &ended, load.began);
     }
 
     /// Puts a loaded value into tier 1 unless its key was invalidated. Returns whether it was not.
@@ -240,6 +244,7 @@ impl Engine {
     }
 
     /// Writes a loaded value to the store on the terms of its permit, and keeps a copy in tier 1 if that was accepted.
+    /// Returns whether no invalidation forbade it; it is `refused` if it cannot be stored.
     async fn keep_stored(
         &self,
         load: &Load,
@@ -247,6 +252,7 @@ impl Engine {
         keep: &Keep,
         encoded: &Encoded,
         stored: &mut Option<usize>,
+        refused: &mut bool,
     ) -> bool {
         let Some(store) = &self.store else { return false };
         // A lease dies with any invalidation; without one the fences of this process are all there is.
@@ -264,6 +270,7 @@ impl Engine {
         let Ok(full) = self.namespace.key(&load.key) else { return false };
         let header = write::header_of(&entry.meta, keep, encoded, self.timer.unix_millis());
         let Ok(sealed) = self.seal(&header, &full, &encoded.bytes).await else {
+            *refused = true;
             self.counters.not_kept.one();
             self.release(&load.key, &load.permit).await;
             return true;
@@ -303,6 +310,7 @@ impl Engine {
                     }
                 } else {
                     // Nobody invalidated it.
+                    *refused = true;
                     self.counters.not_kept.one();
                     true
                 };

@@ -35,7 +35,8 @@ pub enum OnStoreError {
 pub struct Settings {
     /// How long an entry is fresh when the caller does not say: 1 ms to 365 days, 1 h by default.
     pub default_ttl: Ttl,
-    /// How long after that it may be served stale when the caller does not say: 0 (not at all, the default) to 365 days.
+    /// How long after that it may be served stale when the caller does not say: 0 (not at all, the default) to 365 days. An entry
+    /// ends 365 days after it was made at the latest.
     pub stale_for: Duration,
     /// How values are serialised: MessagePack by default, or JSON. bincode is an error, because it needs a schema for each type.
     pub format: Format,
