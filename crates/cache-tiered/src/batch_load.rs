@@ -155,7 +155,10 @@ impl Engine {
                 && let Some(loader) = loader.take()
             {
                 let options = options.clone();
-                let (engine, inside) = (Arc::clone(self), reentry::current());
+                // Nobody waits for a batch that only refreshes what is stale.
+                let is_waited_for = parts.iter().any(|part| matches!(part, Part::Led(_)));
+                let inside = if is_waited_for { reentry::current() } else { None };
+                let engine = Arc::clone(self);
                 spawn(BatchTask { engine, members, options, loader, deadline, inside }.run())?;
             }
             let waits = asked.iter().zip(parts).map(|(&key, part)| async move {

@@ -134,7 +134,7 @@ impl Engine {
         let hash = self.seed.hash(key);
         // Who changes the key just now settles what waits for it, or is waited for.
         let still = || self.outbox.is_waiting(key, pending.ticket);
-        let Some(_turn) = self.turns.replay(key, still) else { return true };
+        let Some(_turn) = self.turns.replay(key, self.timer.now(), still) else { return true };
         // Others who write the key meanwhile see that they are not alone, and nothing fills tier 1.
         let (write, sent_at) = (Write::begin(self, hash, key), self.timer.now());
         let told = match self.namespace.key(key) {

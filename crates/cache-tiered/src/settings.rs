@@ -68,7 +68,8 @@ pub struct Settings {
     /// When the store is left alone because it fails: after 5 failures in a row, for 30 s, by default.
     pub breaker: BreakerSettings,
     /// The most keys and tags for which something is kept to be told to the store when it is back: 1 to 100 000,
-    /// 10 000 by default. What is too much becomes one clear of the namespace.
+    /// 10 000 by default. What is too much becomes one clear of the namespace. Of values that are loaded meanwhile as many are
+    /// held besides, and no more are kept.
     pub replay_queue: usize,
     /// Whether a key is loaded by one process at a time, where the store can see to it. On by default. Off, each process
     /// loads for itself at once, and only the first of them has the store keep what it loaded. (On a store without claims

@@ -143,3 +143,26 @@ async fn a_batch_whose_loader_has_run_fails_for_what_others_loaded_too_early_and
     let again = sevens(&here.cache, &runs, &["a", "b"]).await.unwrap();
     assert!(again.iter().all(|it| it.as_deref() == Some(&7)), "{again:?}");
 }
+
+#[tokio::test]
+async fn a_batch_that_only_refreshes_inside_a_load_may_ask_for_what_that_load_brings() {
+    let clock = FakeClock::new();
+    let cache = private(&clock);
+    let options = LoadOptions::ttl(MINUTE).stale_for(10 * MINUTE);
+    cache.set("b", &1u64, options.entry.clone()).await.unwrap();
+    clock.advance(2 * MINUTE);
+    let (outer, inner) = (cache.clone(), cache.clone());
+    let refresh = |_| async move {
+        let a: Arc<u64> = inner.get_or_load("a", MINUTE, || async { Loaded::Ok(9u64) }).await?;
+        Loaded::Ok(HashMap::from([("b".to_owned(), *a + 1)]))
+    };
+    let load = || async move {
+        let b: Vec<Option<Arc<u64>>> = outer.get_many_or_load(&["b"], options, refresh).await?;
+        // The refresh asks meanwhile.
+        settle().await;
+        Loaded::Ok(b.into_iter().flatten().map(|b| *b + 1).sum::<u64>())
+    };
+    assert_eq!(*cache.get_or_load("a", MINUTE, load).await.unwrap(), 2);
+    settle().await;
+    assert_eq!(cache.get::<u64>("b").await.unwrap().as_deref(), Some(&3));
+}

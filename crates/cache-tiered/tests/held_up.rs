@@ -108,3 +108,25 @@ async fn who_joins_a_read_late_has_his_own_time_for_it() {
     gate.release();
     assert_eq!(second.await.unwrap().unwrap().as_deref().map(String::as_str), Some("v"));
 }
+
+#[tokio::test]
+async fn a_change_that_nobody_polls_does_not_keep_what_waits_from_the_store_for_ever() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let (here, there) = (process(&clock, &server), process(&clock, &server));
+    pass(&clock, SECOND).await;
+    there.cache.set("k", "old", 60 * MINUTE).await.unwrap();
+    here.link.fail_next(Op::Remove, 1, ErrorKind::Unavailable);
+    assert!(here.cache.delete("k").await.unwrap_err().is_queued());
+    let gate = here.link.hold(Op::Put);
+    let mut set = Box::pin(here.cache.set("k", "new", MINUTE));
+    while !gate.is_reached() {
+        assert!(futures_util::poll!(&mut set).is_pending());
+        settle().await;
+    }
+    pass(&clock, SECOND).await;
+    assert_eq!(get(&there.cache, "k").await.as_deref(), Some("old"), "the change comes first");
+    pass(&clock, MINUTE).await;
+    assert_eq!(get(&there.cache, "k").await, None);
+    drop(set);
+}

@@ -245,7 +245,12 @@ async fn a_refresh_that_began_inside_a_load_may_ask_for_what_that_load_brings() 
         let a = inner.get_or_load("a", MINUTE, || async { Loaded::Ok(9u32) }).await?;
         Loaded::Ok(*a + 1)
     };
-    let load = || async move { Loaded::Ok(*outer.get_or_load("b", options(), refresh).await? + 1) };
+    let load = || async move {
+        let b = outer.get_or_load("b", options(), refresh).await?;
+        // The refresh asks meanwhile.
+        settle().await;
+        Loaded::Ok(*b + 1)
+    };
     assert_eq!(*cache.get_or_load("a", MINUTE, load).await.unwrap(), 2);
     settle().await;
     assert_eq!(cache.get::<u32>("b").await.unwrap().as_deref(), Some(&3), "nobody waited for it");
