@@ -97,12 +97,15 @@ enum Again {
 impl<T: Data> Part<T> {
     /// Makes the key a member of the batch, although somebody else loads it.
     fn lead_instead(&mut self, engine: &Engine, key: &str, deadline: Moment, members: &mut Vec<Member>) {
-        if members.iter().all(|member| *member.key != *key) {
+        // A key may be asked for twice in one call.
+        let member = members.iter().find(|member| *member.key == *key).map(|member| member.lead.seat());
+        *self = Self::Led(member.unwrap_or_else(|| {
             let hash = engine.seed.hash(key);
             let lead = engine.loads.alone(hash, key, deadline);
-            *self = Self::Led(lead.seat());
+            let seat = lead.seat();
             members.push(Member { lead, hash, key: key.into(), seen: Seen::Nothing });
-        }
+            seat
+        }));
     }
 
     /// Whether the load that it waits for, which is somebody else's, may not bring what this call wants: it began before
@@ -137,9 +140,9 @@ impl Engine {
             let mut members = Vec::new();
             let mut parts = Vec::with_capacity(asked.len());
             for (&key, found) in asked.iter().zip(found) {
-                let may_load = loader.is_some();
-                let part =
-                    self.part_of::<T>(key, found, options.stale, deadline, reading, &mut members, may_load);
+                // Once the loader has run, nothing becomes its key.
+                let members = loader.is_some().then_some(&mut members);
+                let part = self.part_of::<T>(key, found, options.stale, deadline, reading, members);
                 parts.push(part.await);
             }
             reading = None;
@@ -182,7 +185,7 @@ impl Engine {
         }
     }
 
-    /// Answers a key from what was found, or joins its load, or makes it a member of the batch.
+    /// Answers a key from what was found, or joins its load, or makes it one of the `members`, if there still may be any.
     async fn part_of<T: Data>(
         &self,
         key: &str,
@@ -190,8 +193,7 @@ impl Engine {
         stale: StaleMode,
         deadline: Moment,
         reading: Option<Reading>,
-        members: &mut Vec<Member>,
-        may_load: bool,
+        members: Option<&mut Vec<Member>>,
     ) -> Part<T> {
         let hash = self.seed.hash(key);
         let Planned { found, value, plan, failure } = self.plan::<T>(hash, key, found, stale, reading).await;
@@ -201,13 +203,13 @@ impl Engine {
             (Plan::ServeStaleAndLoad, _) => value,
             _ => None,
         };
-        if !may_load {
+        let Some(members) = members else {
             // What others brought of this key was void before the call asked, and the loader has run for the other keys.
             let message =
                 "what another load brought had been invalidated, and the batch's loader has run: ask again";
             let error = || Error::new(ErrorKind::Load, message).in_operation("load").for_key(key);
             return Part::Known(serve.map(Some).ok_or_else(error));
-        }
+        };
         let part = match self.join_load::<T>(hash, key, deadline, &found) {
             Ok(Joined::Wait(seat)) => Part::Joined(seat),
             Ok(Joined::Lead(lead)) => {
