@@ -49,6 +49,8 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::get_or_load`]. An error of the loader fails the call; keys that were cached meanwhile stay so.
+    /// [`Load`](ErrorKind::Load) also if what another load brought had been invalidated before the call asked, and the loader has
+    /// run for other keys by then.
     pub async fn get_many_or_load<T, F, Fut, E>(
         &self,
         keys: &[impl AsRef<str> + Sync],

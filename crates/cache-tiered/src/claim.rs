@@ -110,7 +110,11 @@ impl Engine {
     ) -> Result<Result<Attempt, Version>, Error> {
         let lease = self.versions.lease();
         let asked = self.question(hash, key.user(), self.timer.now());
-        let claim = store.claim(key, cache_codec::lease(lease, key), self.settings.claim_ttl, over);
+        let mut was_asked = false;
+        let claim = async {
+            was_asked = true;
+            store.claim(key, cache_codec::lease(lease, key), self.settings.claim_ttl, over).await
+        };
         let read = match self.timed("claim", claim).await {
             Ok(Claim::Granted(lease)) => return Ok(Ok(Permit::Leased(lease).into())),
             // Whoever does not wait for others keeps nothing in the store beside what they will.
@@ -119,7 +123,7 @@ impl Engine {
             Ok(Claim::Hit(read)) => read,
             // Without the store everybody loads for himself; what is loaded still must not undo what is stored, and a
             // delete by somebody else meanwhile could not be told from nothing.
-            Err(_) => return Ok(Ok(Permit::Meanwhile(Some(lease)).into())),
+            Err(_) => return Ok(Ok(Permit::Meanwhile(was_asked.then_some(lease)).into())),
         };
         let found = self.admit(store, key, hash, read, asked).await;
         if found.error.is_some() {

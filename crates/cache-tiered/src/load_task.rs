@@ -359,6 +359,10 @@ impl Engine {
         // key was invalidated since the load began: then the next load may succeed.
         if lead.fences() == 0 {
             self.negative.put(key, error.clone(), self.timer.now());
+            // An invalidation that came in between found no window to close.
+            if lead.fences() > 0 {
+                self.negative.clear(key);
+            }
         }
         // Those who waited may have given up, and counted it.
         if lead.answer(LoadOutcome::Failed(error.clone())) {

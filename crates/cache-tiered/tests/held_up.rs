@@ -84,6 +84,23 @@ async fn a_claim_whose_reply_is_lost_is_given_back() {
 }
 
 #[tokio::test]
+async fn a_claim_that_never_was_made_is_not_given_back() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let here = process(&clock, &server);
+    pass(&clock, SECOND).await;
+    here.link.fail_next(Op::Get, 5, ErrorKind::Unavailable);
+    for _ in 0..5 {
+        assert_eq!(get(&here.cache, "k").await, None);
+    }
+    assert_eq!(load(&clock, &here.cache, "here").await.0, "here");
+    assert_eq!((here.link.calls(Op::Claim), here.link.calls(Op::Remove)), (0, 0), "the store is left alone");
+    let told: Vec<_> = here.seen.events().into_iter().map(|event| format!("{event:?}")).collect();
+    assert!(told.iter().any(|it| it.contains("\"claim\"")), "{told:?}");
+    assert!(!told.iter().any(|it| it.contains("\"release\"")), "{told:?}");
+}
+
+#[tokio::test]
 async fn who_joins_a_read_late_has_his_own_time_for_it() {
     let clock = FakeClock::new();
     let server = ReferenceServer::new(clock.clone());
