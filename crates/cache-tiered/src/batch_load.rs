@@ -199,19 +199,19 @@ impl Engine {
     ) -> Part<T> {
         let hash = self.seed.hash(key);
         let Planned { found, value, plan, failure } = self.plan::<T>(hash, key, found, stale, reading).await;
-        let serve = match (plan, failure) {
+        match (plan, failure) {
             (Plan::Serve | Plan::ServeStale, _) => return Part::Known(Ok(value)),
             (Plan::Refuse, Some(failure)) => return Part::Known(Err(failure)),
-            (Plan::ServeStaleAndLoad, _) => value,
-            _ => None,
-        };
+            _ => {}
+        }
         let Some(members) = members else {
             // What others brought of this key was void before the call asked, and the loader has run for the other keys.
             let message =
                 "what another load brought had been invalidated, and the batch's loader has run: ask again";
             let error = || Error::new(ErrorKind::Load, message).in_operation("load").for_key(key);
-            return Part::Known(serve.map(Some).ok_or_else(error));
+            return Part::Known(value.map(Some).ok_or_else(error));
         };
+        let serve = value.filter(|_| plan == Plan::ServeStaleAndLoad);
         let part = match self.join_load::<T>(hash, key, deadline, &found) {
             Ok(Joined::Wait(seat)) => Part::Joined(seat),
             Ok(Joined::Lead(lead)) => {

@@ -135,11 +135,10 @@ impl Machine {
             State::Closed(_) => (self, true),
             State::Open { until } | State::HalfOpen { probe_until: until } => {
                 let now = now();
-                let is_granted = now >= until;
-                (
-                    if is_granted { self.to(State::HalfOpen { probe_until: now + PROBE }) } else { self },
-                    is_granted,
-                )
+                if now < until {
+                    return (self, false);
+                }
+                (self.to(State::HalfOpen { probe_until: now + PROBE }), true)
             }
         }
     }

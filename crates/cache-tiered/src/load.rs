@@ -22,11 +22,11 @@ use crate::watched::Reading;
 impl Cache {
     /// The value of `key`; if there is none, what `loader` brings, which is then kept for `options`.
     ///
-    /// One loader runs for a key at a time, in this process and, through a store that can [claim], in all; only the refresh
-    /// of a stale value is begun by each process that meets it, and the first to end is kept. It runs as a task of its own: callers only wait, may leave at any time, and share one result. A load that fails answers all
-    /// who wait; for a short window after that (1 s by default) the error answers at once. A stale value is served as
-    /// [`StaleMode`] says. A value that is invalidated while it is being loaded answers those who asked before and is
-    /// not kept.
+    /// One loader runs for a key at a time, in this process and, through a store that can [claim], in all; only the
+    /// refresh of a stale value is begun by each process that meets it, and what ends first is kept. It runs as a task of
+    /// its own: callers only wait, may leave at any time, and share one result. A load that fails answers all who wait;
+    /// for a short window after that (1 s by default) the error answers at once. A stale value is served as [`StaleMode`]
+    /// says. A value that is invalidated while it is being loaded answers those who asked before and is not kept.
     ///
     /// Who joins a load waits as long as the one who started it said; a loader that says that it is alive
     /// ([`LoadScope::keep_alive`](crate::LoadScope::keep_alive)) is waited for longer. With a store, the value may reach it a moment after
