@@ -40,6 +40,8 @@ pub enum LoadResult {
     Stored,
     /// With a value, which an invalidation kept from being stored.
     Fenced,
+    /// With a value, which cannot be stored: the store refuses it.
+    NotKept,
     /// With an error: the loader's, a panic, a time-out.
     Failed(Error),
 }

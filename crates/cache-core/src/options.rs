@@ -25,7 +25,8 @@ pub const MAX_TAGS: usize = 16;
 pub struct SetOptions {
     /// How long the value is fresh: 1 ms to 365 days. Zero is an error, not "for ever".
     pub fresh_for: Option<Duration>,
-    /// How long after that it may be served stale by [`get_or_load`](LoadOptions): 0 (not at all) to 365 days.
+    /// How long after that it may be served stale by [`get_or_load`](LoadOptions): 0 (not at all) to 365 days. An entry ends
+    /// 365 days after it was made at the latest, so a longer `fresh_for` leaves less of it.
     pub stale_for: Option<Duration>,
     /// Tags by which it can be invalidated together with others: at most [`MAX_TAGS`], each of 1 to
     /// [`MAX_TAG_LEN`](crate::MAX_TAG_LEN) bytes.

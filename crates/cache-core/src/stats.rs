@@ -128,7 +128,7 @@ pub struct LoadStats {
     pub refused: u64,
     /// Loaded values that an invalidation kept from being stored.
     pub fenced: u64,
-    /// Loaded values that were answered but not kept: too large, or impossible to serialise.
+    /// Loaded values that were answered but not kept: too large, impossible to serialise, or refused by the store.
     pub not_kept: u64,
     /// Loads under way now.
     pub in_flight: u64,

@@ -232,6 +232,7 @@ impl Observer for Watch {
                 let result = match result {
                     LoadResult::Stored => "stored",
                     LoadResult::Fenced => "fenced",
+                    LoadResult::NotKept => "not_kept",
                     LoadResult::Failed(_) => "failed",
                     _ => "other",
                 };

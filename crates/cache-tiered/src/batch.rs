@@ -3,14 +3,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cache_core::{Error, Key, ReadResult, SetOptions, Status, Store, check_key};
+use cache_core::{Error, Key, Read, ReadResult, SetOptions, Status, Store, check_key};
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::cache::Cache;
 use crate::data::Data;
 use crate::engine::Engine;
-use crate::find::Found;
+use crate::find::{Found, Question};
+
+/// How many keys' answers are taken in at a time.
+const AT_ONCE: usize = 64;
 
 /// What became of a write of many keys: those that failed, each with its error. The others are done.
 #[derive(Clone, Default)]
@@ -171,15 +175,26 @@ impl Engine {
             Ok(answers) => answers,
             Err(error) => return keys.iter().map(|_| Found::failed(error.clone())).collect(),
         };
-        // At once, because each may have to ask for its marks.
-        let admitted = answers.into_iter().zip(keys).zip(hashes.into_iter().zip(asked)).map(
-            |((answer, key), (hash, asked))| async move {
-                match answer {
-                    Ok(read) => self.admit(store, key, hash, read, asked).await,
-                    Err(error) => Found::failed(self.store_failed(error.in_operation("get_many"))),
-                }
-            },
-        );
-        join_all(admitted).await
+        // Many at once, because each may have to ask for its marks, and all share one deadline. Not all at once, because
+        // what one asked for the next ones know.
+        let admitted = answers
+            .into_iter()
+            .enumerate()
+            .map(|(i, answer)| self.admit_answer(store, &keys[i], hashes[i], answer, asked[i]));
+        stream::iter(admitted).buffered(AT_ONCE).collect().await
+    }
+
+    async fn admit_answer(
+        &self,
+        store: &dyn Store,
+        key: &Key,
+        hash: u64,
+        answer: Result<Read, Error>,
+        asked: Question,
+    ) -> Found {
+        match answer {
+            Ok(read) => self.admit(store, key, hash, read, asked).await,
+            Err(error) => Found::failed(self.store_failed(error.in_operation("get_many"))),
+        }
     }
 }

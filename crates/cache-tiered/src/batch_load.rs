@@ -16,7 +16,7 @@ use crate::decide::Plan;
 use crate::engine::Engine;
 use crate::find::{Found, Seen};
 use crate::flight::{Joined, Lead, Seat};
-use crate::load::{Planned, Waited, spawn};
+use crate::load::{OTHER_TYPES, Planned, Waited, spawn};
 use crate::load_task::{Load, LoadOutcome};
 use crate::loader::{Loaded, Said};
 use crate::reentry::{self, Frame};
@@ -49,6 +49,8 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::get_or_load`]. An error of the loader fails the call; keys that were cached meanwhile stay so.
+    /// [`Load`](ErrorKind::Load) also if what another load brought had been invalidated before the call asked, and the loader has
+    /// run for other keys by then.
     pub async fn get_many_or_load<T, F, Fut, E>(
         &self,
         keys: &[impl AsRef<str> + Sync],
@@ -87,28 +89,31 @@ enum Part<T> {
     Joined(Seat<LoadOutcome>),
 }
 
-/// A load had been invalidated before this call asked: look again.
-struct Outdated;
+/// What was waited for is of no use to this call: look again.
+enum Again {
+    /// It had been invalidated before this call asked.
+    Outdated,
+    OtherType(Error),
+}
 
-impl<T> Part<T> {
-    /// Makes the key a member of the batch if the load that it waits for began before the marks stood at `as_of`.
-    fn lead_instead_if_older(
-        &mut self,
-        engine: &Engine,
-        key: &str,
-        as_of: u64,
-        deadline: Moment,
-        members: &mut Vec<Member>,
-    ) {
-        if let Self::Joined(seat) = self
-            && seat.marks() < as_of
-            && members.iter().all(|member| *member.key != *key)
-        {
+impl<T: Data> Part<T> {
+    /// Makes the key a member of the batch, although somebody else loads it.
+    fn lead_instead(&mut self, engine: &Engine, key: &str, deadline: Moment, members: &mut Vec<Member>) {
+        // A key may be asked for twice in one call.
+        let member = members.iter().find(|member| *member.key == *key).map(|member| member.lead.seat());
+        *self = Self::Led(member.unwrap_or_else(|| {
             let hash = engine.seed.hash(key);
             let lead = engine.loads.alone(hash, key, deadline);
-            *self = Self::Led(lead.seat());
+            let seat = lead.seat();
             members.push(Member { lead, hash, key: key.into(), seen: Seen::Nothing });
-        }
+            seat
+        }));
+    }
+
+    /// Whether the load that it waits for, which is somebody else's, may not bring what this call wants: it began before
+    /// the marks stood at `as_of`, or brings another type.
+    fn may_disappoint(&self, as_of: u64) -> bool {
+        matches!(self, Self::Joined(seat) if seat.marks() < as_of || seat.brings_no::<T>())
     }
 }
 
@@ -124,43 +129,65 @@ impl Engine {
         let deadline = self.load_deadline(options.load_timeout);
         let mut loader = Some(loader);
         let mut reading = Some(self.reading_many("get_many_or_load"));
+        let mut other_types = 0;
+        let mut answers: Vec<Option<Result<_, Error>>> = keys.iter().map(|_| None).collect();
         loop {
+            let open: Vec<usize> = (0..keys.len()).filter(|&at| answers[at].is_none()).collect();
+            if open.is_empty() {
+                return answers.into_iter().flatten().collect();
+            }
+            let asked: Vec<&str> = open.iter().map(|&at| keys[at]).collect();
             let as_of = self.marks.newest();
-            let found = self.find_many(keys, true).await?;
+            let found = self.find_many(&asked, true).await?;
             let mut members = Vec::new();
-            let mut parts = Vec::with_capacity(keys.len());
-            for (&key, found) in keys.iter().zip(found) {
-                let part = self.part_of::<T>(key, found, options.stale, deadline, reading, &mut members);
+            let mut parts = Vec::with_capacity(asked.len());
+            for (&key, found) in asked.iter().zip(found) {
+                // Once the loader has run, nothing becomes its key.
+                let members = loader.is_some().then_some(&mut members);
+                let part = self.part_of::<T>(key, found, options.stale, deadline, reading, members);
                 parts.push(part.await);
             }
             reading = None;
-            if !members.is_empty() {
-                // The loader runs anyway, so it also loads what a load that began too early may not bring.
-                for (&key, part) in keys.iter().zip(&mut parts) {
-                    part.lead_instead_if_older(self, key, as_of, deadline, &mut members);
+            let is_alone = other_types >= OTHER_TYPES;
+            for (&key, part) in asked.iter().zip(&mut parts) {
+                // If the loader runs anyway, it also loads what others may not bring.
+                let instead = is_alone || !members.is_empty() && part.may_disappoint(as_of);
+                if instead && matches!(part, Part::Joined(_)) {
+                    part.lead_instead(self, key, deadline, &mut members);
                 }
-                let Some(loader) = loader.take() else {
-                    return Err(Error::new(ErrorKind::Internal, "a batch's loader was wanted twice"));
-                };
+            }
+            if !members.is_empty()
+                && let Some(loader) = loader.take()
+            {
                 let options = options.clone();
-                let (engine, inside) = (Arc::clone(self), reentry::current());
+                // Nobody waits for a batch that only refreshes what is stale.
+                let is_waited_for = parts.iter().any(|part| matches!(part, Part::Led(_)));
+                let inside = if is_waited_for { reentry::current() } else { None };
+                let engine = Arc::clone(self);
                 spawn(BatchTask { engine, members, options, loader, deadline, inside }.run())?;
             }
-            let waits = keys.iter().zip(parts).map(|(&key, part)| async move {
+            let waits = asked.iter().zip(parts).map(|(&key, part)| async move {
                 match part {
                     Part::Known(value) => Ok(value),
                     Part::Led(seat) => self.wait_for_part(&seat, key, 0).await,
                     Part::Joined(seat) => self.wait_for_part(&seat, key, as_of).await,
                 }
             });
-            let answers: Result<Vec<_>, Outdated> = join_all(waits).await.into_iter().collect();
-            if let Ok(answers) = answers {
-                return answers.into_iter().collect();
+            for (at, answer) in open.into_iter().zip(join_all(waits).await) {
+                answers[at] = match answer {
+                    Ok(answer) => Some(answer),
+                    Err(Again::OtherType(error)) if loader.is_none() => Some(Err(error)),
+                    Err(Again::OtherType(_)) => {
+                        other_types += 1;
+                        None
+                    }
+                    Err(Again::Outdated) => None,
+                };
             }
         }
     }
 
-    /// Answers a key from what was found, or joins its load, or makes it a member of the batch.
+    /// Answers a key from what was found, or joins its load, or makes it one of the `members`, if there still may be any.
     async fn part_of<T: Data>(
         &self,
         key: &str,
@@ -168,17 +195,24 @@ impl Engine {
         stale: StaleMode,
         deadline: Moment,
         reading: Option<Reading>,
-        members: &mut Vec<Member>,
+        members: Option<&mut Vec<Member>>,
     ) -> Part<T> {
         let hash = self.seed.hash(key);
         let Planned { found, value, plan, failure } = self.plan::<T>(hash, key, found, stale, reading).await;
-        let serve = match (plan, failure) {
+        match (plan, failure) {
             (Plan::Serve | Plan::ServeStale, _) => return Part::Known(Ok(value)),
             (Plan::Refuse, Some(failure)) => return Part::Known(Err(failure)),
-            (Plan::ServeStaleAndLoad, _) => value,
-            _ => None,
+            _ => {}
+        }
+        let Some(members) = members else {
+            // What others brought of this key was void before the call asked, and the loader has run for the other keys.
+            let message =
+                "what another load brought had been invalidated, and the batch's loader has run: ask again";
+            let error = || Error::new(ErrorKind::Load, message).in_operation("load").for_key(key);
+            return Part::Known(value.map(Some).ok_or_else(error));
         };
-        let part = match self.join_load(hash, key, deadline, &found) {
+        let serve = value.filter(|_| plan == Plan::ServeStaleAndLoad);
+        let part = match self.join_load::<T>(hash, key, deadline, &found) {
             Ok(Joined::Wait(seat)) => Part::Joined(seat),
             Ok(Joined::Lead(lead)) => {
                 let seat = lead.seat();
@@ -195,14 +229,14 @@ impl Engine {
         seat: &Seat<LoadOutcome>,
         key: &str,
         as_of: u64,
-    ) -> Result<Result<Option<Arc<T>>, Error>, Outdated> {
+    ) -> Result<Result<Option<Arc<T>>, Error>, Again> {
         let hash = self.seed.hash(key);
         Ok(match self.wait(seat, hash, key, as_of).await {
             Waited::Value(value) => Ok(Some(value)),
-            Waited::OtherType(error) => Err(error),
+            Waited::OtherType(error) => return Err(Again::OtherType(error)),
             Waited::Failed(error) => self.stale_or(hash, key, error).await.map(Some),
             Waited::NotFound => Ok(None),
-            Waited::Again => return Err(Outdated),
+            Waited::Again => return Err(Again::Outdated),
         })
     }
 }

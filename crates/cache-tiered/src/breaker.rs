@@ -104,13 +104,13 @@ enum State {
     Open {
         until: Moment,
     },
-    /// One call tries the store out, until then at the most; at the start of time nobody does.
+    /// One call tries the store out. Its place is free from then on, as it is if it ended without a result.
     HalfOpen {
         probe_until: Moment,
     },
 }
 
-/// The longest that a call of the store may take; whoever takes longer holds his future without polling it.
+/// No call of the store takes longer than the longest `store_timeout`: who has not ended his by then does not poll it.
 const PROBE: Duration = Duration::from_secs(60);
 
 /// The state machine. `life` counts changes of the state, so that a call that began before one is not mistaken for a
@@ -133,15 +133,12 @@ impl Machine {
     fn ask(self, now: impl FnOnce() -> Moment) -> (Self, bool) {
         match self.state {
             State::Closed(_) => (self, true),
-            State::Open { until } => {
+            State::Open { until } | State::HalfOpen { probe_until: until } => {
                 let now = now();
-                let probing = self.to(State::HalfOpen { probe_until: now + PROBE });
-                if now < until { (self, false) } else { (probing, true) }
-            }
-            State::HalfOpen { probe_until } => {
-                let now = now();
-                let state = State::HalfOpen { probe_until: now + PROBE };
-                if now < probe_until { (self, false) } else { (Self { state, ..self }, true) }
+                if now < until {
+                    return (self, false);
+                }
+                (self.to(State::HalfOpen { probe_until: now + PROBE }), true)
             }
         }
     }

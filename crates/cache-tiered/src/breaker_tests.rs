@@ -54,7 +54,7 @@ fn the_breaker_does_what_the_table_says() {
     let half_bad = |bad_at: fn(usize) -> bool, n| -> Vec<Do> {
         (0..n).map(|i| End(if bad_at(i) { Bad } else { Good })).collect()
     };
-    let table: [(&str, Vec<Do>, BreakerState); 20] = [
+    let table: [(&str, Vec<Do>, BreakerState); 22] = [
         ("new", vec![Ask(true), Ask(true)], Closed),
         ("four in a row", vec![End(Bad); 4], Closed),
         ("five in a row", opened(&[Ask(false)]), Open),
@@ -73,6 +73,16 @@ fn the_breaker_does_what_the_table_says() {
             "the probe is dropped",
             opened(&[Wait(30), Ask(true), End(Unknown), Ask(true), Ask(false)]),
             HalfOpen,
+        ),
+        (
+            "the probe is not polled",
+            opened(&[Wait(30), Ask(true), Wait(59), Ask(false), Wait(1), Ask(true), Ask(false)]),
+            HalfOpen,
+        ),
+        (
+            "and fails after another took its place",
+            opened(&[Heartbeat, Ask(true), Wait(60), Ask(true), EndOld(Bad), Ask(false), End(Good)]),
+            Closed,
         ),
         ("a heartbeat", opened(&[Heartbeat, Ask(true), Ask(false)]), HalfOpen),
         ("a heartbeat closes nothing by itself", opened(&[Heartbeat, Heartbeat]), HalfOpen),

@@ -33,7 +33,7 @@ pub(crate) enum Permit {
         /// Whether a change of it will be announced.
         tracked: bool,
     },
-    /// In tier 1 until the store is back, which could not be asked. It may have stored this lease all the same.
+    /// In tier 1 until the store is back, which could not be asked. It may have taken this lease all the same.
     Meanwhile(Option<Version>),
 }
 
@@ -115,7 +115,11 @@ impl Engine {
     ) -> Result<Result<Attempt, Version>, Error> {
         let lease = self.versions.lease();
         let asked = self.question(hash, key.user(), self.timer.now());
-        let claim = store.claim(key, cache_codec::lease(lease, key), self.settings.claim_ttl, over);
+        let mut was_asked = false;
+        let claim = async {
+            was_asked = true;
+            store.claim(key, cache_codec::lease(lease, key), self.settings.claim_ttl, over).await
+        };
         let read = match self.timed("claim", claim).await {
             Ok(Claim::Granted(lease)) => {
                 self.loads.leased(hash, key.user(), lease);
@@ -125,14 +129,14 @@ impl Engine {
             Ok(Claim::Held { .. }) if !self.settings.claims => return Ok(Ok(Permit::Beside.into())),
             Ok(Claim::Held { remaining }) => return Ok(Ok(Attempt::Held(remaining))),
             Ok(Claim::Hit(read)) => read,
-            // Without the store everybody loads for himself; what is loaded still must not undo what is stored.
-            // Where nothing is stored, a delete by somebody else meanwhile could not be told from nothing.
-            Err(_) => return Ok(Ok(over.map_or(Permit::Meanwhile(Some(lease)), Permit::Over).into())),
+            // Without the store everybody loads for himself; what is loaded still must not undo what is stored, and a
+            // delete by somebody else meanwhile could not be told from nothing.
+            Err(_) => return Ok(Ok(Permit::Meanwhile(was_asked.then_some(lease)).into())),
         };
         let found = self.admit(store, key, hash, read, asked).await;
         if found.error.is_some() {
-            // Nobody can say whether it may be served.
-            return Ok(Ok(over.map_or(Permit::Meanwhile(None), Permit::Over).into()));
+            // Nobody can say whether what is there may be served, and asking again may never end.
+            return Ok(Ok(Permit::Meanwhile(None).into()));
         }
         Ok(match (found.entry, found.seen) {
             (Some((entry, _)), Seen::Nothing) => Ok(Attempt::Done(Asked::Answered(entry))),

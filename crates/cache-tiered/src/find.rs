@@ -11,7 +11,7 @@ use cache_core::{
 
 use crate::decide::{self, Freshness};
 use crate::engine::Engine;
-use crate::flight::{Ending, Joined};
+use crate::flight::{Ending, Joined, Seat};
 use crate::lease::Trust;
 use crate::marks::Soundness;
 use crate::receipt::{Receipt, kept_by};
@@ -173,6 +173,7 @@ impl Engine {
     async fn find_stored(&self, store: &dyn Store, hash: u64, key: &str) -> Found {
         // Whoever waited for another's read and then asks himself does not begin to count anew.
         let deadline = self.store_deadline();
+        let is_over = |seat: &Seat<Found>| (seat.deadline()..deadline).contains(&self.timer.now());
         loop {
             match self.reads.join(hash, key, deadline, 0) {
                 Joined::Lead(lead) => {
@@ -186,8 +187,8 @@ impl Engine {
                         match ending {
                             // The leader may have judged it before an invalidation that came before this caller asked.
                             Ending::Settled(found) if self.is_void_now(&found) => seat.detach(),
-                            // The leader's time is over, and not this caller's.
-                            Ending::Settled(found) if found.is_late() && self.timer.now() < deadline => seat.detach(),
+                            // The leader's time is over, and this caller's is not.
+                            Ending::Settled(found) if found.is_late() && is_over(&seat) => seat.detach(),
                             Ending::Settled(found) => return found,
                             Ending::Panicked | Ending::Abandoned => {}
                         }

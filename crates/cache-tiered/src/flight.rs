@@ -3,9 +3,10 @@
 //! A [`Flight`] is a small state machine. Its leader holds a [`Lead`]; whatever becomes of the leader, dropping the
 //! `Lead` moves the flight to a state that every waiter can act on, so nobody waits for ever and no slot stays.
 
+use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use cache_core::{Moment, Timer, Version};
 use parking_lot::Mutex;
@@ -49,6 +50,8 @@ pub(crate) struct Flight<O> {
     deadline: Deadline,
     /// Where the marks stood when it began.
     marks: u64,
+    /// The type of what it brings, as soon as its leader has said so.
+    brings: OnceLock<TypeId>,
     /// What it holds in the store while its leader works.
     lease: Mutex<Option<Version>>,
 }
@@ -152,6 +155,7 @@ impl<O> Flight<O> {
             touched: Notify::new(),
             deadline: Deadline::new(deadline),
             marks,
+            brings: OnceLock::new(),
             lease: Mutex::new(None),
         }
     }
@@ -239,6 +243,11 @@ impl<O: Clone> Lead<O> {
         self.0.release();
     }
 
+    /// Says what type of value it will bring.
+    pub(crate) fn brings<T: 'static>(&self) {
+        self.0.flight.brings.set(TypeId::of::<T>()).ok();
+    }
+
     /// How often the key was invalidated since the flight began. Compare before keeping a value.
     pub(crate) fn fences(&self) -> u64 {
         self.0.flight.fences.load(Ordering::SeqCst)
@@ -308,9 +317,19 @@ impl<O: Clone> Seat<O> {
         self.0.flight.deadline.over(timer).await;
     }
 
+    /// When the flight's time is over.
+    pub(crate) fn deadline(&self) -> Moment {
+        self.0.flight.deadline.at()
+    }
+
     /// Where the marks stood when the flight began.
     pub(crate) fn marks(&self) -> u64 {
         self.0.flight.marks
+    }
+
+    /// Whether it is known to bring another type of value than this.
+    pub(crate) fn brings_no<T: 'static>(&self) -> bool {
+        self.0.flight.brings.get().is_some_and(|it| *it != TypeId::of::<T>())
     }
 
     /// Nobody joins the flight any more, and what it brings is not kept.

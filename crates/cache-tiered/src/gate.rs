@@ -66,7 +66,7 @@ impl Engine {
         let bound = self.settings.store_timeout;
         tokio::select! {
             biased;
-            turn = self.turns.change(key) => Ok(turn),
+            turn = self.turns.change(key, self.timer.now()) => Ok(turn),
             () = self.timer.sleep_until(deadline) => Err(Error::new(
                 ErrorKind::Timeout,
                 format!("the store did not take an earlier change of the key within {bound:?}"),

@@ -22,11 +22,11 @@ use crate::watched::Reading;
 impl Cache {
     /// The value of `key`; if there is none, what `loader` brings, which is then kept for `options`.
     ///
-    /// One loader runs for a key at a time, in this process and, through a store that can [claim], in all. It runs as a
-    /// task of its own: callers only wait, may leave at any time, and share one result. A load that fails answers all
-    /// who wait; for a short window after that (1 s by default) the error answers at once. A stale value is served as
-    /// [`StaleMode`] says. A value that is invalidated while it is being loaded answers those who asked before and is
-    /// not kept.
+    /// One loader runs for a key at a time, in this process and, through a store that can [claim], in all; only the
+    /// refresh of a stale value is begun by each process that meets it, and what ends first is kept. It runs as a task of
+    /// its own: callers only wait, may leave at any time, and share one result. A load that fails answers all who wait;
+    /// for a short window after that (1 s by default) the error answers at once. A stale value is served as [`StaleMode`]
+    /// says. A value that is invalidated while it is being loaded answers those who asked before and is not kept.
     ///
     /// Who joins a load waits as long as the one who started it said; a loader that says that it is alive
     /// ([`LoadScope::keep_alive`](crate::LoadScope::keep_alive)) is waited for longer. With a store, the value may reach it a moment after
@@ -73,7 +73,7 @@ impl Cache {
 }
 
 /// So often a caller who was brought a value of another type tries to have his own kept in its place.
-const OTHER_TYPES: u32 = 3;
+pub(crate) const OTHER_TYPES: u32 = 3;
 
 /// One caller's question.
 pub(crate) struct Ask<'a> {
@@ -128,13 +128,13 @@ impl Ask<'_> {
             match (plan, value, failure) {
                 (Plan::Serve | Plan::ServeStale, Some(value), _) => return Ok(value),
                 (Plan::ServeStaleAndLoad, Some(value), _) => {
-                    self.refresh(&found, &mut loader)?;
+                    self.refresh::<T>(&found, &mut loader)?;
                     return Ok(value);
                 }
                 (Plan::Refuse, _, Some(failure)) => return Err(failure),
                 _ => {}
             }
-            let (seat, back) = self.join(&found, &mut loader)?;
+            let (seat, back) = self.join::<T>(&found, &mut loader, reentry::current())?;
             // What this caller's own loader brings was asked for after everything that this caller knows of.
             let as_of = if back.is_some() { 0 } else { as_of };
             let waited = engine.wait::<T>(&seat, hash, key, as_of).await;
@@ -153,16 +153,17 @@ impl Ask<'_> {
     }
 
     /// Joins the key's load, or starts it with this caller's loader, which comes back if it was not wanted.
-    fn join(
+    fn join<T: Data>(
         &self,
         found: &Found,
         loader: &mut Option<ErasedLoader>,
+        inside: Option<Arc<Frame>>,
     ) -> Result<(Seat<LoadOutcome>, Option<Back>), Error> {
         let Self { engine, hash, key, ref options } = *self;
-        match engine.join_load(hash, key, engine.load_deadline(options.load_timeout), found)? {
+        match engine.join_load::<T>(hash, key, engine.load_deadline(options.load_timeout), found)? {
             Joined::Wait(seat) => Ok((seat, None)),
             Joined::Lead(lead) => {
-                self.lead(lead, found.seen.clone(), loader).map(|(seat, back)| (seat, Some(back)))
+                self.lead(lead, found.seen.clone(), loader, inside).map(|(seat, back)| (seat, Some(back)))
             }
         }
     }
@@ -179,7 +180,7 @@ impl Ask<'_> {
             return Err(error);
         }
         let lead = engine.loads.alone(hash, key, engine.load_deadline(options.load_timeout));
-        let (seat, _) = self.lead(lead, Seen::Foreign { tracked: false }, loader)?;
+        let (seat, _) = self.lead(lead, Seen::Foreign { tracked: false }, loader, reentry::current())?;
         match engine.wait::<T>(&seat, hash, key, 0).await {
             Waited::Value(value) => Ok(value),
             Waited::Failed(error) | Waited::OtherType(error) => Err(error),
@@ -187,12 +188,13 @@ impl Ask<'_> {
         }
     }
 
-    /// Starts the key's load with this caller's loader.
+    /// Starts the key's load with this caller's loader; `inside` is the load that waits for it.
     pub(crate) fn lead(
         &self,
         lead: Lead<LoadOutcome>,
         seen: Seen,
         loader: &mut Option<ErasedLoader>,
+        inside: Option<Arc<Frame>>,
     ) -> Result<(Seat<LoadOutcome>, Back), Error> {
         let Self { engine, hash, key, ref options } = *self;
         let Some(loader) = loader.take() else {
@@ -209,18 +211,19 @@ impl Ask<'_> {
             seen,
             loader,
             back: Arc::clone(&back),
-            frame: Frame::new(engine.id, [key], reentry::current()),
+            frame: Frame::new(engine.id, [key], inside),
         };
         spawn(task.run())?;
         Ok((seat, back))
     }
 
     /// Loads in the background, if nobody does.
-    fn refresh(&self, found: &Found, loader: &mut Option<ErasedLoader>) -> Result<(), Error> {
+    fn refresh<T: Data>(&self, found: &Found, loader: &mut Option<ErasedLoader>) -> Result<(), Error> {
         if reentry::check(self.engine.id, self.key).is_err() {
             return Ok(());
         }
-        self.join(found, loader).map(drop)
+        // Nobody waits for it: its loader may ask for what this caller's is loading.
+        self.join::<T>(found, loader, None).map(drop)
     }
 }
 
@@ -273,7 +276,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::Load`] inside a load of the same key.
-    pub(crate) fn join_load(
+    pub(crate) fn join_load<T: Data>(
         &self,
         hash: u64,
         key: &str,
@@ -288,6 +291,7 @@ impl Engine {
                 return Ok(Joined::Wait(seat));
             }
         };
+        lead.brings::<T>();
         // Another load may have ended between the look-up and this flight's start. Its value was published before its
         // slot was free, so it is seen here; unless the value that is there was refused already.
         let published = self.find_local(hash, key).filter(|_| found.status != Status::Refused);

@@ -177,12 +177,13 @@ impl Engine {
                 return self.release(&load.key, &load.permit).await;
             }
         };
-        let mut stored = None;
+        let (mut stored, mut refused) = (None, false);
         let kept = if let Some(tracked) = load.permit.here_alone() {
             // Others may change what is in the store without a word: a copy like any other.
             let kept = match self.copy_of(&entry, tracked, load.began) {
                 Some(copy) => self.keep_local(&load, &copy),
                 None => {
+                    refused = true;
                     self.counters.not_kept.one();
                     true
                 }
@@ -190,17 +191,21 @@ impl Engine {
             load.lead.answer(outcome);
             kept
         } else if self.settings.wait_for_write {
-            let kept = self.keep_stored(&load, entry, &keep, &encoded, &mut stored).await;
+            let kept = self.keep_stored(&load, entry, &keep, &encoded, &mut stored, &mut refused).await;
             load.lead.answer(outcome);
             kept
         } else {
             load.lead.answer(outcome);
-            self.keep_stored(&load, entry, &keep, &encoded, &mut stored).await
+            self.keep_stored(&load, entry, &keep, &encoded, &mut stored, &mut refused).await
         };
         if !kept {
             self.counters.fills_fenced.one();
         }
-        let result = if kept { WriteResult::Stored } else { WriteResult::Failed };
+        let (result, ended) = match kept {
+            _ if refused => (WriteResult::Failed, LoadResult::NotKept),
+            true => (WriteResult::Stored, LoadResult::Stored),
+            false => (WriteResult::Failed, LoadResult::Fenced),
+        };
         self.tell_write(&Wrote {
             key: &load.key,
             operation: "load",
@@ -210,7 +215,7 @@ impl Engine {
             fresh_for: keep.fresh.as_duration(),
             began: now,
         });
-        self.tell_load(&load.key, if kept { &LoadResult::Stored } else { &LoadResult::Fenced }, load.began);
+        self.tell_load(&load.key, &ended, load.began);
     }
 
     /// Puts a loaded value into tier 1 unless its key was invalidated. Returns whether it was not.
@@ -240,6 +245,7 @@ impl Engine {
     }
 
     /// Writes a loaded value to the store on the terms of its permit, and keeps a copy in tier 1 if that was accepted.
+    /// Returns whether no invalidation forbade it; it is `refused` if it cannot be stored.
     async fn keep_stored(
         &self,
         load: &Load,
@@ -247,6 +253,7 @@ impl Engine {
         keep: &Keep,
         encoded: &Encoded,
         stored: &mut Option<usize>,
+        refused: &mut bool,
     ) -> bool {
         let Some(store) = &self.store else { return false };
         // A lease dies with any invalidation; without one the fences of this process are all there is.
@@ -264,11 +271,14 @@ impl Engine {
         let Ok(full) = self.namespace.key(&load.key) else { return false };
         let header = write::header_of(&entry.meta, keep, encoded, self.timer.unix_millis());
         let Ok(sealed) = self.seal(&header, &full, &encoded.bytes).await else {
+            *refused = true;
             self.counters.not_kept.one();
             self.release(&load.key, &load.permit).await;
             return true;
         };
         *stored = Some(sealed.len());
+        // Looked at before its own write, if it has one, fences the load.
+        let is_untouched = load.lead.fences() == 0;
         let condition = match &load.permit {
             Permit::Leased(version) | Permit::Over(version) | Permit::Instead(version) => {
                 PutIf::Version(*version)
@@ -296,11 +306,12 @@ impl Engine {
             Err(error) => {
                 let kept = if is_away(&error) {
                     match write {
-                        Some(write) => self.keep_instead(write, load, entry),
+                        Some(write) => is_untouched && self.keep_instead(write, load, entry),
                         None => self.keep_meanwhile(load, entry),
                     }
                 } else {
                     // Nobody invalidated it.
+                    *refused = true;
                     self.counters.not_kept.one();
                     true
                 };
@@ -324,8 +335,8 @@ impl Engine {
         kept
     }
 
-    /// The same for a value that was to take the place of another: its own write has fenced its load, so it is kept if
-    /// nothing else happened to the key since.
+    /// The same for a value that was to take the place of another. Its own write has fenced its load, so the write says
+    /// whether anything else happened to the key since; what happened before is for the caller to know.
     fn keep_instead(&self, write: Write<'_>, load: &Load, mut entry: LocalEntry) -> bool {
         write::stay_local(&mut entry.meta, self.timer.now(), load.known, self.local_only_for());
         let fill = Fill::Load(write.token());
@@ -349,6 +360,10 @@ impl Engine {
         // key was invalidated since the load began: then the next load may succeed.
         if lead.fences() == 0 {
             self.negative.put(key, error.clone(), self.timer.now());
+            // An invalidation that came in between found no window to close.
+            if lead.fences() > 0 {
+                self.negative.clear(key);
+            }
         }
         // Those who waited may have given up, and counted it.
         if lead.answer(LoadOutcome::Failed(error.clone())) {

@@ -1,7 +1,7 @@
 //! What this process did while the store was away, until the store has been told.
 //!
 //! Bounded by a number of keys and tags and by the bytes of the values; one line a key. What is too much becomes one
-//! clear of the namespace, which covers everything. While something waits for a key, this process does not serve what the
+//! clear of the namespace, which covers everything. What the store need not be told has as many lines for itself. While something waits for a key, this process does not serve what the
 //! store has under it.
 
 use std::collections::HashMap;
@@ -50,6 +50,11 @@ impl Pending {
         self.before.is_some() || self.write.is_some()
     }
 
+    /// Whether only this process is to let go of something.
+    fn is_local(&self) -> bool {
+        !self.hides()
+    }
+
     fn bytes(&self) -> u64 {
         self.write.as_ref().map_or(0, |write| write.entry.weight)
     }
@@ -62,6 +67,8 @@ struct Inner {
     keys: HashMap<Box<str>, Pending>,
     tags: HashMap<Box<str>, u64>,
     clear: Option<u64>,
+    /// How many of the keys' lines are of this process alone.
+    local: usize,
     bytes: u64,
     overflows: u64,
     /// Steps that were told, and lines that were settled.
@@ -129,17 +136,11 @@ impl Outbox {
     /// Tier 1 has a value of this key which it is to let go of when the store is back. Returns false if there is no room.
     #[must_use]
     pub(crate) fn forget(&self, key: &str) -> bool {
-        // It is no reason to clear what others have.
-        let is_full = {
-            let inner = self.inner.lock();
-            inner.clear.is_none() && !inner.keys.contains_key(key) && inner.lines() >= self.capacity
-        };
-        !is_full
-            && self.put(key, |old| match old {
-                // What was loaded is newer than the value that waits.
-                Some(old) if old.write.is_some() => (Some(Before::Remove), None),
-                old => (old.and_then(|old| old.before), None),
-            })
+        self.put(key, |old| match old {
+            // What was loaded is newer than the value that waits.
+            Some(old) if old.write.is_some() => (Some(Before::Remove), None),
+            old => (old.and_then(|old| old.before), None),
+        })
     }
 
     /// The mark is to be made. Returns false if there is no room.
@@ -194,6 +195,14 @@ impl Outbox {
         }
         let inner = self.inner.lock();
         inner.keys.get(key)?.write.as_ref().map(|write| write.entry.clone())
+    }
+
+    /// What waits for the key, if it ends with a value.
+    pub(crate) fn writing(&self, key: &str) -> Option<Pending> {
+        if self.is_empty() {
+            return None;
+        }
+        self.inner.lock().keys.get(key).filter(|pending| pending.write.is_some()).cloned()
     }
 
     /// The store took a later change of the key: what had been taken in up to `position` is of no interest any more.
@@ -265,7 +274,11 @@ impl Outbox {
                 return true;
             }
             let old = inner.keys.get(key);
-            if old.is_none() && !self.make_room(inner, ticket) {
+            let (mut before, mut write) = change(old);
+            let is_local = before.is_none() && write.is_none();
+            let has_room = old.is_some_and(|old| old.is_local() == is_local)
+                || if is_local { inner.local < self.capacity } else { self.make_room(inner, ticket) };
+            if !has_room {
                 return false;
             }
             if inner.clear.is_some() {
@@ -273,7 +286,8 @@ impl Outbox {
             }
             let old = inner.keys.get(key);
             let bytes = inner.bytes - old.map_or(0, Pending::bytes);
-            let (mut before, mut write) = change(old);
+            inner.local =
+                inner.local + usize::from(is_local) - usize::from(old.is_some_and(Pending::is_local));
             if write.as_ref().is_some_and(|write| bytes + write.entry.weight > MAX_BYTES) {
                 (before, write) = (Some(Before::Remove), None);
             }
@@ -286,7 +300,8 @@ impl Outbox {
 
     /// Room for one more line; if there is none, everything becomes one clear.
     fn make_room(&self, inner: &mut Inner, ticket: u64) -> bool {
-        if inner.lines() < self.capacity {
+        // What the store is not to be told is no reason to clear what others have.
+        if inner.lines() - inner.local < self.capacity {
             return true;
         }
         if self.can_clear {
@@ -315,7 +330,7 @@ impl Inner {
     }
 
     fn clear_all(&mut self, ticket: u64) {
-        (self.keys, self.tags, self.bytes) = (HashMap::new(), HashMap::new(), 0);
+        (self.keys, self.tags, self.bytes, self.local) = (HashMap::new(), HashMap::new(), 0, 0);
         self.clear = Some(ticket);
     }
 
@@ -324,6 +339,7 @@ impl Inner {
             && let Some(pending) = self.keys.remove(key)
         {
             self.bytes -= pending.bytes();
+            self.local -= usize::from(pending.is_local());
             self.ended += 1;
         }
     }

@@ -69,7 +69,10 @@ impl Ask<'_> {
                 seat
             }
             // Written over this version only.
-            Joined::Lead(lead) => self.lead(lead, Seen::Held(entry.meta.version), &mut loader)?.0,
+            Joined::Lead(lead) => {
+                let seen = Seen::Held(entry.meta.version);
+                self.lead(lead, seen, &mut loader, reentry::current())?.0
+            }
         };
         match engine.wait::<T>(&seat, hash, key, 0).await {
             Waited::Value(value) => Ok(value),

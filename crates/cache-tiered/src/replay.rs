@@ -140,11 +140,16 @@ impl Engine {
     ///
     /// # Errors
     /// The store's, if the step is to be done again.
-    async fn replay_key(&self, store: &dyn Store, key: &str, pending: &Pending) -> Result<(), Error> {
+    pub(crate) async fn replay_key(
+        &self,
+        store: &dyn Store,
+        key: &str,
+        pending: &Pending,
+    ) -> Result<(), Error> {
         let hash = self.seed.hash(key);
         // Who changes the key just now settles what waits for it, or is waited for.
         let still = || self.outbox.is_waiting(key, pending.ticket);
-        let Some(_turn) = self.turns.replay(key, still) else { return Ok(()) };
+        let Some(_turn) = self.turns.replay(key, self.timer.now(), still) else { return Ok(()) };
         // Others who write the key meanwhile see that they are not alone, and nothing fills tier 1.
         let (write, sent_at) = (Write::begin(self, hash, key), self.timer.now());
         let told = match self.namespace.key(key) {

@@ -35,7 +35,8 @@ pub enum OnStoreError {
 pub struct Settings {
     /// How long an entry is fresh when the caller does not say: 1 ms to 365 days, 1 h by default.
     pub default_ttl: Ttl,
-    /// How long after that it may be served stale when the caller does not say: 0 (not at all, the default) to 365 days.
+    /// How long after that it may be served stale when the caller does not say: 0 (not at all, the default) to 365 days. An entry
+    /// ends 365 days after it was made at the latest.
     pub stale_for: Duration,
     /// How values are serialised: MessagePack by default, or JSON. bincode is an error, because it needs a schema for each type.
     pub format: Format,
@@ -67,7 +68,8 @@ pub struct Settings {
     /// When the store is left alone because it fails: after 5 failures in a row, for 30 s, by default.
     pub breaker: BreakerSettings,
     /// The most keys and tags for which something is kept to be told to the store when it is back: 1 to 100 000,
-    /// 10 000 by default. What is too much becomes one clear of the namespace.
+    /// 10 000 by default. What is too much becomes one clear of the namespace. Of values that are loaded meanwhile as many are
+    /// held besides, and no more are kept.
     pub replay_queue: usize,
     /// Whether a key is loaded by one process at a time, where the store can see to it. On by default. Off, each process
     /// loads for itself at once, and only the first of them has the store keep what it loaded. (On a store without claims

@@ -3,16 +3,21 @@
 //! Without turns an older write that is being replayed could reach the store after a newer change.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
+use cache_core::Moment;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+/// A caller's turn is over after the longest `store_timeout`: who has not ended it by then does not poll his future.
+const LONGEST: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct Inner {
     /// Keys that a replay is at.
     replayed: HashSet<Box<str>>,
-    /// How many callers are at a key; at one key there may be several at a time.
-    changed: HashMap<Box<str>, usize>,
+    /// How many callers are at a key, and when the turn of the last of them is over.
+    changed: HashMap<Box<str>, (usize, Moment)>,
 }
 
 /// The keys that somebody is at.
@@ -25,7 +30,7 @@ pub(crate) struct Turns {
 
 impl Turns {
     /// A caller's turn, as soon as no replay is at the key.
-    pub(crate) async fn change<'a>(&'a self, key: &'a str) -> Changing<'a> {
+    pub(crate) async fn change<'a>(&'a self, key: &'a str, now: Moment) -> Changing<'a> {
         loop {
             let mut left = std::pin::pin!(self.left.notified());
             // Before the key is looked at, so that a replay that leaves in between is noticed.
@@ -33,7 +38,8 @@ impl Turns {
             {
                 let mut inner = self.inner.lock();
                 if !inner.replayed.contains(key) {
-                    *inner.changed.entry(key.into()).or_default() += 1;
+                    let (count, until) = inner.changed.entry(key.into()).or_insert((0, now));
+                    (*count, *until) = (*count + 1, (*until).max(now + LONGEST));
                     return Changing { turns: self, key };
                 }
             }
@@ -42,9 +48,17 @@ impl Turns {
     }
 
     /// A replay's turn, if nobody is at the key and what is to be replayed is `still` so then.
-    pub(crate) fn replay<'a>(&'a self, key: &'a str, still: impl FnOnce() -> bool) -> Option<Replaying<'a>> {
+    pub(crate) fn replay<'a>(
+        &'a self,
+        key: &'a str,
+        now: Moment,
+        still: impl FnOnce() -> bool,
+    ) -> Option<Replaying<'a>> {
         let mut inner = self.inner.lock();
-        if inner.changed.contains_key(key) || !still() || !inner.replayed.insert(key.into()) {
+        if inner.changed.get(key).is_some_and(|&(_, until)| now < until)
+            || !still()
+            || !inner.replayed.insert(key.into())
+        {
             return None;
         }
         Some(Replaying { turns: self, key })
@@ -61,7 +75,7 @@ pub(crate) struct Changing<'a> {
 impl Drop for Changing<'_> {
     fn drop(&mut self) {
         let mut inner = self.turns.inner.lock();
-        if let Some(count) = inner.changed.get_mut(self.key) {
+        if let Some((count, _)) = inner.changed.get_mut(self.key) {
             *count -= 1;
             if *count == 0 {
                 inner.changed.remove(self.key);
@@ -91,19 +105,20 @@ mod tests {
     #[tokio::test]
     async fn a_change_waits_for_the_replay_and_a_replay_does_not_begin_during_a_change() {
         let turns = Turns::default();
-        let replay = turns.replay("k", || true);
-        assert!(replay.is_some() && turns.replay("k", || true).is_none());
-        let other = turns.change("other").await;
-        let mut change = std::pin::pin!(turns.change("k"));
+        let replay = turns.replay("k", Moment::START, || true);
+        assert!(replay.is_some() && turns.replay("k", Moment::START, || true).is_none());
+        let other = turns.change("other", Moment::START).await;
+        let mut change = std::pin::pin!(turns.change("k", Moment::START));
         assert!(futures_util::poll!(&mut change).is_pending());
         drop(replay);
         let change = change.await;
-        let second = turns.change("k").await;
+        let second = turns.change("k", Moment::START).await;
         drop(change);
-        assert!(turns.replay("k", || true).is_none(), "the second change is under way");
+        assert!(turns.replay("k", Moment::START, || true).is_none(), "the second change is under way");
+        assert!(turns.replay("k", Moment::START + LONGEST, || true).is_some(), "nobody polls it");
         drop(second);
-        assert!(turns.replay("k", || false).is_none(), "nothing waits any more");
-        assert!(turns.replay("k", || true).is_some());
+        assert!(turns.replay("k", Moment::START, || false).is_none(), "nothing waits any more");
+        assert!(turns.replay("k", Moment::START, || true).is_some());
         drop(other);
         let inner = turns.inner.lock();
         assert!(inner.replayed.is_empty() && inner.changed.is_empty(), "nothing is left");

@@ -223,15 +223,16 @@ impl Engine {
         self.check_open()?;
         let hash = self.seed.hash(key);
         self.counters.deletes.one();
-        self.negative.clear(key);
         self.tell(|| Event::Invalidate { operation: "delete", key: Some(key) });
         let Some(store) = &self.store else {
             self.void(hash, key);
+            self.negative.clear(key);
             return Ok(());
         };
         let full = self.namespace.key(key)?;
         let queued_before = self.outbox.position();
         let _write = Write::begin(self, hash, key);
+        self.negative.clear(key);
         let deadline = self.store_deadline();
         let turn = self.turn(key, deadline).await;
         let removed = match &turn {
@@ -266,17 +267,19 @@ impl Engine {
         self.check_open()?;
         let hash = self.seed.hash(key);
         self.counters.expires.one();
-        self.negative.clear(key);
         self.tell(|| Event::Invalidate { operation: "expire", key: Some(key) });
         let Some(store) = &self.store else {
             self.fence(hash, key);
+            self.negative.clear(key);
             self.local.expire(hash, key, self.timer.now());
             return Ok(());
         };
         let full = self.namespace.key(key)?;
+        let deadline = self.store_deadline();
+        self.write_what_waits(&**store, key, deadline).await;
         let queued_before = self.outbox.position();
         let _write = Write::begin(self, hash, key);
-        let deadline = self.store_deadline();
+        self.negative.clear(key);
         let turn = self.turn(key, deadline).await;
         let expired = match &turn {
             Ok(_) => self.expire_stored(&**store, &full, deadline).await,
@@ -291,6 +294,25 @@ impl Engine {
                 let error = self.queued(error, |outbox| outbox.invalidate(key, Before::Expire));
                 Err(error.in_operation("expire").for_key(key))
             }
+        }
+    }
+
+    /// Writes the value that waits for the key, if the store takes it by then, so that it can become stale there. What
+    /// is left midway goes on waiting.
+    async fn write_what_waits(&self, store: &dyn Store, key: &str, deadline: Moment) {
+        let writing = async {
+            while let Some(pending) = self.outbox.writing(key) {
+                // Another who is at the key writes it, or does what makes it void.
+                if self.replay_key(store, key, &pending).await.is_err()
+                    || self.outbox.is_waiting(key, pending.ticket)
+                {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = writing => {}
+            () = self.timer.sleep_until(deadline) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cache_core::ErrorKind;
 use cache_testkit::{FakeClock, Op, ReferenceServer, settle, sweep};
-use cache_tiered::{Cache, Coherence, Error, Loaded, SetOptions, Settings, Status};
+use cache_tiered::{Cache, Coherence, Error, LoadOptions, Loaded, SetOptions, Settings, Status};
 use common::{MINUTE, Process, SECOND, pass, process, process_with};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -342,6 +342,43 @@ async fn too_much_becomes_a_clear() {
     world.back().await;
     for i in 0..5 {
         assert_eq!((world.here(&format!("k{i}")).await, world.there(&format!("k{i}")).await), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn what_was_loaded_meanwhile_takes_no_room_from_what_the_store_is_to_be_told() {
+    let mut settings = Settings::default();
+    settings.replay_queue = 3;
+    let world = World::with(settings);
+    world.set("theirs", 1).await;
+    world.here.link.disconnect();
+    for i in 0..4u32 {
+        let load = move || async move { Loaded::Ok(i) };
+        assert_eq!(*world.here.cache.get_or_load(format!("l{i}"), HOUR, load).await.unwrap(), i);
+        settle().await;
+    }
+    assert_eq!(world.waiting(), 3, "one was not kept");
+    for key in ["l0", "x", "y"] {
+        assert_queued(world.here.cache.delete(key).await);
+    }
+    assert_eq!((world.waiting(), world.here.cache.stats().queue.overflows), (5, 0));
+    world.back().await;
+    assert_eq!(world.there("theirs").await, Some(1));
+}
+
+#[tokio::test]
+async fn a_value_that_waits_becomes_stale_when_it_is_expired_and_is_not_lost() {
+    let world = World::new();
+    pass(&world.clock, SECOND).await;
+    world.here.link.fail_next(Op::Put, 1, ErrorKind::Timeout);
+    let options = LoadOptions::ttl(MINUTE).stale_for(HOUR);
+    world.here.cache.set("k", &1u32, options.entry.clone()).await.unwrap();
+    assert_eq!((world.waiting(), world.here("k").await), (1, Some(1)));
+    world.here.cache.expire("k").await.unwrap();
+    assert_eq!((world.waiting(), world.here("k").await, world.there("k").await), (0, None, None));
+    for process in [&world.here, &world.there] {
+        let down = || async { Err::<u32, _>("down") };
+        assert_eq!(*process.cache.get_or_load("k", options.clone(), down).await.unwrap(), 1);
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use cache_core::Feed;
 use cache_testkit::{FakeClock, Op, ReferenceServer, eventually, settle};
 use cache_tiered::{Cache, ErrorKind, LoadOptions, LoadScope, Loaded, Settings};
-use common::{MINUTE, Runs, SECOND, private, private_with, process, staged};
+use common::{MINUTE, Runs, SECOND, pass, private, private_with, process, process_with, staged};
 
 fn settings(change: impl FnOnce(&mut Settings)) -> Settings {
     let mut settings = Settings::default();
@@ -164,6 +165,33 @@ async fn a_write_or_an_invalidation_ends_the_window_of_a_failure() {
         }
         assert_eq!(*cache.get_or_load(&key, (), || async { Loaded::Ok(9u32) }).await.unwrap(), 9, "{step}");
     }
+}
+
+#[tokio::test]
+async fn a_failure_that_comes_while_a_set_waits_for_the_store_does_not_outlive_the_set() {
+    let clock = FakeClock::new();
+    // Nothing is announced, so a set asks where the marks stand before anything else.
+    let server = ReferenceServer::builder(clock.clone()).feed(Feed::None).build();
+    let here = process_with(&clock, &server, settings(|it| it.negative_window = 60 * MINUTE));
+    let (stage, loader) = staged::<u32>();
+    let load = tokio::spawn({
+        let cache = here.cache.clone();
+        async move { cache.get_or_load("k", MINUTE, loader).await }
+    });
+    let running = stage.started().await;
+    let gate = here.link.hold(Op::ReadMarks);
+    let set = tokio::spawn({
+        let cache = here.cache.clone();
+        async move { cache.set("k", &1u32, SECOND).await }
+    });
+    gate.reached().await;
+    running.fail();
+    load.await.unwrap().unwrap_err();
+    gate.release();
+    set.await.unwrap().unwrap();
+    pass(&clock, 2 * SECOND).await;
+    let got = here.cache.get_or_load("k", MINUTE, || async { Loaded::Ok(2u32) }).await;
+    assert_eq!(*got.unwrap(), 2);
 }
 
 #[tokio::test]

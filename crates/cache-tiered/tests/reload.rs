@@ -6,8 +6,8 @@ mod common;
 use std::time::Duration;
 
 use cache_testkit::{FakeClock, Op, ReferenceServer, eventually};
-use cache_tiered::{Cache, ErrorKind, LoadOptions, LoadScope, Loaded};
-use common::{MINUTE, Runs, SECOND, pass, private, process, staged};
+use cache_tiered::{Cache, ErrorKind, LoadOptions, LoadScope, Loaded, Settings};
+use common::{MINUTE, Runs, SECOND, pass, private, process, process_with, staged};
 
 /// A cache in memory alone, and one of two processes that share a server.
 fn both() -> [Cache; 2] {
@@ -150,6 +150,35 @@ async fn who_reloads_again_asks_again_and_the_later_stays() {
         idle(&cache).await;
         assert_eq!(value(&cache).await, Some(3));
     }
+}
+
+#[tokio::test]
+async fn what_a_reload_brings_while_the_store_is_away_takes_the_place_of_what_was_there() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let mut settings = Settings::default();
+    settings.disconnected_max_age = 60 * MINUTE;
+    let here = process_with(&clock, &server, settings);
+    pass(&clock, SECOND).await;
+    here.cache.set("k", &1u32, 60 * MINUTE).await.unwrap();
+    here.link.disconnect();
+    pass(&clock, 2 * SECOND).await;
+    assert_eq!(value(&here.cache).await, Some(1));
+    here.cache.reload("k", 60 * MINUTE, Runs::default().loader(2u32)).await.unwrap();
+    idle(&here.cache).await;
+    assert_eq!(value(&here.cache).await, Some(2));
+    // Not over what happens to the key while it is under way.
+    let (stage, loader) = staged();
+    let reload = tokio::spawn({
+        let cache = here.cache.clone();
+        async move { cache.reload("k", 60 * MINUTE, loader).await.map(|value| *value) }
+    });
+    let running = stage.started().await;
+    assert!(here.cache.delete("k").await.unwrap_err().is_queued());
+    running.bring(3);
+    assert_eq!(reload.await.unwrap().unwrap(), 3);
+    idle(&here.cache).await;
+    assert_eq!(value(&here.cache).await, None);
 }
 
 #[tokio::test]

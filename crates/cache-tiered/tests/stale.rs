@@ -233,3 +233,25 @@ async fn no_value_is_served_after_its_ttl_also_by_the_systems_coarse_clock() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_refresh_that_began_inside_a_load_may_ask_for_what_that_load_brings() {
+    let clock = FakeClock::new();
+    let cache = private(&clock);
+    cache.set("b", &1u32, options().entry).await.unwrap();
+    clock.advance(2 * MINUTE);
+    let (outer, inner) = (cache.clone(), cache.clone());
+    let refresh = || async move {
+        let a = inner.get_or_load("a", MINUTE, || async { Loaded::Ok(9u32) }).await?;
+        Loaded::Ok(*a + 1)
+    };
+    let load = || async move {
+        let b = outer.get_or_load("b", options(), refresh).await?;
+        // The refresh asks meanwhile.
+        settle().await;
+        Loaded::Ok(*b + 1)
+    };
+    assert_eq!(*cache.get_or_load("a", MINUTE, load).await.unwrap(), 2);
+    settle().await;
+    assert_eq!(cache.get::<u32>("b").await.unwrap().as_deref(), Some(&3), "nobody waited for it");
+}

@@ -305,6 +305,21 @@ async fn a_value_can_be_read_as_every_type_that_fits_its_fields() {
     }
 }
 
+#[cfg(feature = "json")]
+#[tokio::test]
+async fn what_a_type_reads_does_not_depend_on_who_read_before() {
+    use std::net::IpAddr;
+    let mut settings = Settings::default();
+    settings.format = Format::Json;
+    let cache = common::private_with(&FakeClock::new(), settings);
+    let address: IpAddr = "127.0.0.1".parse().unwrap();
+    // An address is a text for JSON, and not for MessagePack.
+    let address = move || async move { Loaded::Ok(address) };
+    let read = cache.get_or_load("k", MINUTE, address).await.unwrap();
+    assert_eq!(*cache.get::<IpAddr>("k").await.unwrap().unwrap(), *read);
+    assert_eq!(cache.get::<String>("k").await.unwrap().as_deref().map(String::as_str), Some("127.0.0.1"));
+}
+
 #[tokio::test]
 async fn who_reads_less_of_a_value_takes_nothing_from_those_who_read_more() {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]

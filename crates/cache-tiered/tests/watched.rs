@@ -95,6 +95,29 @@ async fn writes_of_loads_are_told_with_what_is_stored() {
 }
 
 #[tokio::test]
+async fn a_load_whose_value_the_store_refuses_is_told_as_not_kept() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::builder(clock.clone()).max_value(2000).build();
+    let ours = process(&clock, &server);
+    pass(&clock, SECOND).await;
+    // Numbers that no compression makes shorter.
+    let long: Vec<u64> = (0..2000).map(|i| u64::wrapping_mul(i, 0x9E37_79B9_7F4A_7C15)).collect();
+    ours.cache.get_or_load("k", MINUTE, move || async move { Loaded::Ok(long) }).await.unwrap();
+    settle().await;
+    let loads = ours.cache.stats().loads;
+    assert_eq!((loads.not_kept, loads.fenced), (1, 0), "nobody invalidated anything");
+    let told: Vec<_> = ours.seen.events().into_iter().map(|event| format!("{event:?}")).collect();
+    let are = |what: &str, result: &str| {
+        told.iter().filter(|it| it.starts_with(what) && it.contains(result)).count()
+    };
+    assert_eq!(
+        (are("Load", "NotKept"), are("Load", ""), are("Write", "Failed"), are("Write", "")),
+        (1, 1, 1, 1),
+        "{told:?}"
+    );
+}
+
+#[tokio::test]
 async fn what_is_told_by_others_and_what_the_store_answers_are_told() {
     let clock = FakeClock::new();
     let server = ReferenceServer::new(clock.clone());
