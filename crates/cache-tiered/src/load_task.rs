@@ -190,7 +190,8 @@ impl Engine {
             };
             load.lead.answer(outcome);
             kept
-        } else if self.settings.wait_for_write {
+        } else if self.settings.wait_for_write || matches!(load.permit, Permit::Instead(_)) {
+            // Who was brought what takes the place of another is not to read that one after it.
             let kept = self.keep_stored(&load, entry, &keep, &encoded, &mut stored, &mut refused).await;
             load.lead.answer(outcome);
             kept

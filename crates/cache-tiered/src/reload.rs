@@ -16,6 +16,8 @@ impl Cache {
     /// What `loader` brings, whatever is cached, which then takes the place of what is there. If the load fails, is
     /// invalidated meanwhile, or is not to be stored, what is there stays as it is.
     ///
+    /// It is kept before it is handed out, whatever `wait_for_write` says, so that this caller reads it from then on.
+    ///
     /// What this process was loading for the key before is not kept, and nobody joins it. Calls at a time share a load only
     /// if it began after each of them. Others read the old value meanwhile. If somebody else writes the key meanwhile, that
     /// write stays and this value is not kept. Where nothing is cached this is [`delete`](Cache::delete) and

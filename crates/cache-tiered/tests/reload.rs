@@ -50,10 +50,29 @@ async fn other_processes_get_the_new_value() {
     one.set("k", &1u32, MINUTE).await.unwrap();
     assert_eq!(value(&other).await, Some(1));
     one.reload("k", MINUTE, || async { Loaded::Ok(2u32) }).await.unwrap();
-    idle(&one).await;
     for cache in [&one, &other] {
         assert_eq!(value(cache).await, Some(2));
     }
+}
+
+#[tokio::test]
+async fn nobody_reads_the_old_value_after_he_was_brought_the_new_one() {
+    let clock = FakeClock::new();
+    let server = ReferenceServer::new(clock.clone());
+    let cache = process(&clock, &server).cache;
+    cache.set("k", &1u32, MINUTE).await.unwrap();
+    let gate = server.hold(Op::Put);
+    let own = cache.clone();
+    let reload = tokio::spawn(async move {
+        let brought = own.reload("k", MINUTE, || async { Loaded::Ok(2u32) }).await.unwrap();
+        (*brought, value(&own).await)
+    });
+    gate.reached().await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    gate.release();
+    assert_eq!(reload.await.unwrap(), (2, Some(2)));
 }
 
 #[tokio::test]
@@ -63,14 +82,15 @@ async fn a_lost_reply_leaves_no_old_copy_behind() {
     let (one, other) = (process(&clock, &server), process(&clock, &server).cache);
     one.cache.set("k", &1u32, MINUTE).await.unwrap();
     let gate = one.link.hold_reply(Op::Put);
-    one.cache.reload("k", MINUTE, || async { Loaded::Ok(2u32) }).await.unwrap();
+    let own = one.cache.clone();
+    let reload = tokio::spawn(async move { own.reload("k", MINUTE, || async { Loaded::Ok(2u32) }).await });
     gate.reached().await;
     // The store has taken the new value and announced it to others; to this process it has not said a word.
     for cache in [&other, &one.cache] {
         assert_eq!(value(cache).await, Some(2));
     }
     gate.release();
-    idle(&one.cache).await;
+    reload.await.unwrap().unwrap();
     assert_eq!(value(&one.cache).await, Some(2));
 }
 
