@@ -37,7 +37,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The Redis of this example; yours has an address of its own.
     let server = RedisServer::shared_or_launch()?;
     let namespace = cache_testkit::fresh_namespace("own_store")?;
-    let web = || CacheFactory::new().for_web_app().namespace(namespace.as_str());
+    // What was loaded is listed at the end, so it has to be stored by then.
+    let web = || CacheFactory::new().for_web_app().namespace(namespace.as_str()).wait_for_write(true);
     let places: [(&str, CacheSetup); 3] = [
         ("memory", web().memory_only()),
         ("redis", web().redis_url(server.url()).connect_timeout(secs(5)).fail_on_connection_error(true)),
