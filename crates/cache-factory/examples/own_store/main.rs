@@ -37,12 +37,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The Redis of this example; yours has an address of its own.
     let server = RedisServer::shared_or_launch()?;
     let namespace = cache_testkit::fresh_namespace("own_store")?;
-    // What was loaded is listed at the end, so it has to be stored by then.
-    let web = || CacheFactory::new().for_web_app().namespace(namespace.as_str()).wait_for_write(true);
+    let web = || CacheFactory::new().for_web_app().namespace(namespace.as_str());
+    // What was loaded is listed at the end, so it has to be in the store by then.
+    let stored = || web().wait_for_write(true);
     let places: [(&str, CacheSetup); 3] = [
         ("memory", web().memory_only()),
-        ("redis", web().redis_url(server.url()).connect_timeout(secs(5)).fail_on_connection_error(true)),
-        ("own", web().store(Arc::new(SharedMap::default()))),
+        ("redis", stored().redis_url(server.url()).connect_timeout(secs(5)).fail_on_connection_error(true)),
+        ("own", stored().store(Arc::new(SharedMap::default()))),
     ];
     for (name, setup) in places {
         if only.as_deref().is_none_or(|only| only == name) {
