@@ -184,14 +184,19 @@ async fn what_is_no_json_is_counted_and_stands_in_nobodys_way() {
     }
 }
 
+/// A cache without a tier 1, and the connection that it asks.
+fn linked(clock: &Arc<FakeClock>) -> (AiCache, Arc<ReferenceStore>) {
+    let server = ReferenceServer::new(clock.clone());
+    server.beat_with(clock);
+    let store = Arc::new(server.connect());
+    let builder = AiCache::builder(Namespace::new("test").unwrap()).store(store.clone());
+    (builder.timer(clock.clone()).build().unwrap(), store)
+}
+
 #[tokio::test]
 async fn a_look_at_all_answers_does_not_open_the_breaker_for_those_who_are_answered() {
     let clock = FakeClock::new();
-    let server = ReferenceServer::new(clock.clone());
-    server.beat_with(&clock);
-    let store = Arc::new(server.connect());
-    let cache = AiCache::builder(Namespace::new("test").unwrap()).store(store.clone());
-    let cache = cache.timer(clock.clone()).build().unwrap();
+    let (cache, store) = linked(&clock);
     let model = Model::default();
     for number in 0..20 {
         let asked = ask(&format!("question {number}"));
@@ -213,11 +218,7 @@ async fn a_look_at_all_answers_does_not_open_the_breaker_for_those_who_are_answe
 #[tokio::test]
 async fn how_long_an_answer_is_fresh_is_of_when_it_was_read() {
     let clock = FakeClock::new();
-    let server = ReferenceServer::new(clock.clone());
-    server.beat_with(&clock);
-    let store = Arc::new(server.connect());
-    let cache = AiCache::builder(Namespace::new("test").unwrap()).store(store.clone());
-    let cache = cache.timer(clock.clone()).build().unwrap();
+    let (cache, store) = linked(&clock);
     filled(&cache).await;
     // The server goes as soon as something is written.
     let written = cache.export(Parting { text: Vec::new(), store }).await.unwrap();

@@ -8,6 +8,8 @@ use std::time::Duration;
 use cache_core::{BreakerState, Error, ErrorKind, Moment, Namespace, Problems};
 use parking_lot::Mutex;
 
+use crate::settings::LONGEST_STORE_TIMEOUT;
+
 /// When the store is left alone, and for how long. A call fails for the breaker if the store cannot be reached or does not
 /// answer in time; that it takes no changes, or that a caller left, does not count.
 ///
@@ -110,9 +112,6 @@ enum State {
     },
 }
 
-/// No call of the store takes longer than the longest `store_timeout`: who has not ended his by then does not poll it.
-const PROBE: Duration = Duration::from_secs(60);
-
 /// The state machine. `life` counts changes of the state, so that a call that began before one is not mistaken for a
 /// call of the state after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +137,7 @@ impl Machine {
                 if now < until {
                     return (self, false);
                 }
-                (self.to(State::HalfOpen { probe_until: now + PROBE }), true)
+                (self.to(State::HalfOpen { probe_until: now + LONGEST_STORE_TIMEOUT }), true)
             }
         }
     }

@@ -7,6 +7,9 @@ use cache_core::{Format, LoadOptions, Problems, Ttl};
 
 use crate::breaker::BreakerSettings;
 
+/// The most that `store_timeout` may be. Who has not ended a call of the store by then does not poll it.
+pub(crate) const LONGEST_STORE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// What reads and `set` do when the store fails. Loads go on without it in either case, and invalidations are queued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -124,7 +127,7 @@ impl Settings {
         };
         let millisecond = Ttl::MIN.as_duration();
         within("stale_for", self.stale_for, Duration::ZERO, Ttl::MAX.as_duration());
-        within("store_timeout", self.store_timeout, millisecond, Duration::from_secs(60));
+        within("store_timeout", self.store_timeout, millisecond, LONGEST_STORE_TIMEOUT);
         within("load_timeout", self.load_timeout, millisecond, LoadOptions::MAX_LOAD_TIMEOUT);
         within(
             "claim_ttl",

@@ -3,14 +3,12 @@
 //! Without turns an older write that is being replayed could reach the store after a newer change.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
 
 use cache_core::Moment;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// A caller's turn is over after the longest `store_timeout`: who has not ended it by then does not poll his future.
-const LONGEST: Duration = Duration::from_secs(60);
+use crate::settings::LONGEST_STORE_TIMEOUT;
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -39,7 +37,7 @@ impl Turns {
                 let mut inner = self.inner.lock();
                 if !inner.replayed.contains(key) {
                     let (count, until) = inner.changed.entry(key.into()).or_insert((0, now));
-                    (*count, *until) = (*count + 1, (*until).max(now + LONGEST));
+                    (*count, *until) = (*count + 1, (*until).max(now + LONGEST_STORE_TIMEOUT));
                     return Changing { turns: self, key };
                 }
             }
@@ -115,7 +113,10 @@ mod tests {
         let second = turns.change("k", Moment::START).await;
         drop(change);
         assert!(turns.replay("k", Moment::START, || true).is_none(), "the second change is under way");
-        assert!(turns.replay("k", Moment::START + LONGEST, || true).is_some(), "nobody polls it");
+        assert!(
+            turns.replay("k", Moment::START + LONGEST_STORE_TIMEOUT, || true).is_some(),
+            "nobody polls it"
+        );
         drop(second);
         assert!(turns.replay("k", Moment::START, || false).is_none(), "nothing waits any more");
         assert!(turns.replay("k", Moment::START, || true).is_some());

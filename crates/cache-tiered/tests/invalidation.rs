@@ -930,9 +930,14 @@ async fn what_was_missed_during_a_leased_load_is_not_filled_over() {
         running.bring("old".to_owned());
         assert_eq!(*load.await.unwrap().unwrap(), "old", "who asked before may have it");
         settle().await;
-        for (name, process) in [("here", &here), ("there", &there)] {
-            assert_eq!(process.cache.get::<String>("k").await.unwrap(), None, "{way}, {name}");
-        }
+        is_gone_for_all(&here, &there, way).await;
+    }
+}
+
+/// What was invalidated in this way is there for neither.
+async fn is_gone_for_all(here: &Process, there: &Process, way: &'static str) {
+    for (name, process) in [("here", here), ("there", there)] {
+        assert_eq!(process.cache.get::<String>("k").await.unwrap(), None, "{way}, {name}");
     }
 }
 
@@ -961,9 +966,7 @@ async fn an_invalidation_whose_caller_left_voids_what_was_being_loaded() {
         running.bring("old".to_owned());
         load.await.unwrap().unwrap();
         settle().await;
-        for (name, process) in [("here", &here), ("there", &there)] {
-            assert_eq!(process.cache.get::<String>("k").await.unwrap(), None, "{way}, {name}");
-        }
+        is_gone_for_all(&here, &there, way).await;
     }
 }
 
@@ -988,9 +991,7 @@ async fn a_read_under_way_does_not_outlive_an_invalidation_whose_caller_left() {
         marks.release();
         read.await.unwrap();
         pass(&clock, 5 * SECOND).await;
-        for (name, process) in [("here", &here), ("there", &there)] {
-            assert_eq!(process.cache.get::<String>("k").await.unwrap(), None, "{way}, {name}");
-        }
+        is_gone_for_all(&here, &there, way).await;
     }
 }
 

@@ -110,14 +110,11 @@ fn of_tls(error: &io::Error) -> Option<&TlsError> {
 
 /// Why it could not be begun.
 fn fault(error: &io::Error) -> Fault {
-    match of_tls(error) {
-        Some(TlsError::InvalidMessage(_)) => Fault::refused("the server does not speak TLS at this port"),
-        Some(of_tls) => match refusal(of_tls) {
-            Some(reason) => Fault::refused(reason),
-            None => Fault::unreachable(error),
-        },
-        None => Fault::unreachable(error),
-    }
+    let reason = match of_tls(error) {
+        Some(TlsError::InvalidMessage(_)) => Some("the server does not speak TLS at this port".to_owned()),
+        of_tls => of_tls.and_then(refusal),
+    };
+    reason.map_or_else(|| Fault::unreachable(error), Fault::refused)
 }
 
 /// What is wrong with the settings, by what one side said of the other. Nobody goes on without encryption because of it, and
